@@ -1,0 +1,105 @@
+/** The one contract between a window (or a script) and the application: typed commands and events. */
+import type { Result } from '../errors.ts';
+import type {
+  AppStatus,
+  Contact,
+  ContactId,
+  Conversation,
+  ConversationId,
+  Device,
+  DeviceRef,
+  Invitation,
+  Message,
+  MessageId,
+  Settings,
+} from '../model.ts';
+import type { RoutePreference } from '../routing.ts';
+
+/** The renderer's route choice for one message: the `direct` and `server` lists of its `RoutePlan`. */
+export interface RouteChoice {
+  readonly preference: RoutePreference;
+  readonly direct: readonly DeviceRef[];
+  readonly server: readonly DeviceRef[];
+}
+
+/** Position in a conversation, for paging. */
+export interface MessageCursor {
+  readonly sortAt: number;
+  readonly sequence: number;
+}
+
+export interface MessagePage {
+  /** Oldest first. */
+  readonly messages: readonly Message[];
+  readonly hasOlder: boolean;
+  readonly hasNewer: boolean;
+}
+
+export type Nothing = Record<string, never>;
+
+/** command → [arguments, value]. Arguments are validated by `schemas.ts` at the boundary. */
+export interface Commands {
+  'app.status': [Nothing, AppStatus];
+  'app.dismissNotice': [{ id: string }, void];
+  /** First start: makes the XID and the device identity. `passphrase` where `needsPassphrase`. */
+  'profile.create': [{ name: string; passphrase?: string }, void];
+  'profile.unlock': [{ passphrase: string }, void];
+  'profile.rename': [{ name: string }, void];
+  /** Signs in; resolves when online, or with the reason why not (nothing is stored then). */
+  'account.signIn': [{ jid: string; password: string }, void];
+  /** Signs out and forgets the account on this computer; contacts and history stay. */
+  'account.signOut': [Nothing, void];
+  /** Tries again now (e.g. after a wrong password, with the new one). */
+  'account.retry': [{ password?: string }, void];
+  'nearby.setEnabled': [{ enabled: boolean }, void];
+  'contacts.list': [Nothing, readonly Contact[]];
+  'contacts.addByJid': [{ jid: string; name?: string }, Contact];
+  'contacts.rename': [{ contactId: ContactId; name: string }, Contact];
+  'contacts.remove': [{ contactId: ContactId }, void];
+  /** Answers a subscription request. */
+  'contacts.answerRequest': [{ contactId: ContactId; accept: boolean }, void];
+  'invitations.create': [Nothing, Invitation];
+  'invitations.accept': [{ link: string }, Contact];
+  'conversations.list': [Nothing, readonly Conversation[]];
+  'conversations.openWith': [{ contactId: ContactId }, Conversation];
+  'conversations.setRoute': [{ conversationId: ConversationId; preference: RoutePreference }, Conversation];
+  'conversations.allowPlain': [{ conversationId: ConversationId; allow: boolean }, Conversation];
+  'conversations.markRead': [{ conversationId: ConversationId; upTo: MessageId }, void];
+  'conversations.setDraft': [{ conversationId: ConversationId; draft: string }, void];
+  /** A page ending just before `before`, or starting just after `after`; neither: the newest page. */
+  'messages.page': [
+    { conversationId: ConversationId; before?: MessageCursor; after?: MessageCursor; limit: number },
+    MessagePage,
+  ];
+  /** Durable once this resolves. `id` is made by the caller (UUID): calling again with the same id sends nothing new. */
+  'messages.send': [{ conversationId: ConversationId; id: MessageId; body: string; route: RouteChoice }, Message];
+  'messages.retry': [{ messageId: MessageId }, Message];
+  'messages.search': [{ text: string; limit: number }, readonly Message[]];
+  'devices.ofSelf': [Nothing, readonly Device[]];
+  'devices.setTrust': [{ ref: DeviceRef; trust: 'verified' | 'distrusted' | 'undecided' }, void];
+  'settings.get': [Nothing, Settings];
+  'settings.set': [{ settings: Partial<Settings> }, Settings];
+  /** http(s) only; the host asks the person first. */
+  'links.open': [{ url: string }, void];
+}
+
+export type CommandName = keyof Commands;
+export type CommandArguments<C extends CommandName> = Commands[C][0];
+export type CommandValue<C extends CommandName> = Commands[C][1];
+
+/** What the application tells, always with whole current values: a listener that missed one loses nothing later. */
+export type BridgeEvent =
+  | { readonly type: 'status'; readonly status: AppStatus }
+  | { readonly type: 'contact'; readonly contact: Contact }
+  | { readonly type: 'contact-removed'; readonly contactId: ContactId }
+  | { readonly type: 'conversation'; readonly conversation: Conversation }
+  | { readonly type: 'conversation-removed'; readonly conversationId: ConversationId }
+  /** A message that is new or changed. */
+  | { readonly type: 'message'; readonly message: Message }
+  | { readonly type: 'settings'; readonly settings: Settings };
+
+export interface Bridge {
+  call<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<Result<CommandValue<C>>>;
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: (event: BridgeEvent) => void): () => void;
+}
