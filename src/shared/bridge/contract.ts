@@ -40,32 +40,32 @@ export type Nothing = Record<string, never>;
 /** command → [arguments, value]. Arguments are validated by `schemas.ts` at the boundary. */
 export interface Commands {
   'app.status': [Nothing, AppStatus];
-  'app.dismissNotice': [{ id: string }, void];
+  'app.dismissNotice': [{ id: string }, null];
   /** First start: makes the XID and the device identity. `passphrase` where `needsPassphrase`. */
-  'profile.create': [{ name: string; passphrase?: string }, void];
-  'profile.unlock': [{ passphrase: string }, void];
-  'profile.rename': [{ name: string }, void];
+  'profile.create': [{ name: string; passphrase?: string }, null];
+  'profile.unlock': [{ passphrase: string }, null];
+  'profile.rename': [{ name: string }, null];
   /** Signs in; resolves when online, or with the reason why not (nothing is stored then). */
-  'account.signIn': [{ jid: string; password: string }, void];
+  'account.signIn': [{ jid: string; password: string }, null];
   /** Signs out and forgets the account on this computer; contacts and history stay. */
-  'account.signOut': [Nothing, void];
+  'account.signOut': [Nothing, null];
   /** Tries again now (e.g. after a wrong password, with the new one). */
-  'account.retry': [{ password?: string }, void];
-  'nearby.setEnabled': [{ enabled: boolean }, void];
+  'account.retry': [{ password?: string }, null];
+  'nearby.setEnabled': [{ enabled: boolean }, null];
   'contacts.list': [Nothing, readonly Contact[]];
   'contacts.addByJid': [{ jid: string; name?: string }, Contact];
   'contacts.rename': [{ contactId: ContactId; name: string }, Contact];
-  'contacts.remove': [{ contactId: ContactId }, void];
+  'contacts.remove': [{ contactId: ContactId }, null];
   /** Answers a subscription request. */
-  'contacts.answerRequest': [{ contactId: ContactId; accept: boolean }, void];
+  'contacts.answerRequest': [{ contactId: ContactId; accept: boolean }, null];
   'invitations.create': [Nothing, Invitation];
   'invitations.accept': [{ link: string }, Contact];
   'conversations.list': [Nothing, readonly Conversation[]];
   'conversations.openWith': [{ contactId: ContactId }, Conversation];
   'conversations.setRoute': [{ conversationId: ConversationId; preference: RoutePreference }, Conversation];
   'conversations.allowPlain': [{ conversationId: ConversationId; allow: boolean }, Conversation];
-  'conversations.markRead': [{ conversationId: ConversationId; upTo: MessageId }, void];
-  'conversations.setDraft': [{ conversationId: ConversationId; draft: string }, void];
+  'conversations.markRead': [{ conversationId: ConversationId; upTo: MessageId }, null];
+  'conversations.setDraft': [{ conversationId: ConversationId; draft: string }, null];
   /** A page ending just before `before`, or starting just after `after`; neither: the newest page. */
   'messages.page': [
     { conversationId: ConversationId; before?: MessageCursor; after?: MessageCursor; limit: number },
@@ -76,11 +76,11 @@ export interface Commands {
   'messages.retry': [{ messageId: MessageId }, Message];
   'messages.search': [{ text: string; limit: number }, readonly Message[]];
   'devices.ofSelf': [Nothing, readonly Device[]];
-  'devices.setTrust': [{ ref: DeviceRef; trust: 'verified' | 'distrusted' | 'undecided' }, void];
+  'devices.setTrust': [{ ref: DeviceRef; trust: 'verified' | 'distrusted' | 'undecided' }, null];
   'settings.get': [Nothing, Settings];
   'settings.set': [{ settings: Partial<Settings> }, Settings];
   /** http(s) only; the host asks the person first. */
-  'links.open': [{ url: string }, void];
+  'links.open': [{ url: string }, null];
 }
 
 export type CommandName = keyof Commands;
