@@ -7,7 +7,6 @@ import type {
   Address,
   BareJid,
   ContactId,
-  Conversation,
   ConversationId,
   DeviceId,
   Encryption,
