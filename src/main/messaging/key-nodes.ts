@@ -1,0 +1,173 @@
+/**
+ * Device lists and bundles as XML, and the pubsub requests around them (XEP-0384 §4.2–4.3, XEP-0060). The same
+ * `<iq/>` is asked of a server (PEP, XEP-0163) and of a libp2p peer itself.
+ */
+import xml, { type Element } from '@xmpp/xml';
+import { fail, ok, type Result } from '../../shared/errors.ts';
+import type { DeviceId } from '../../shared/model.ts';
+import type { Bundle } from '../e2ee/types.ts';
+import { decodeBase64, encodeBase64 } from './base64.ts';
+import { omemoNamespace, parseDeviceId } from './omemo-stanza.ts';
+
+export const devicesNode = 'urn:xmpp:omemo:2:devices';
+export const bundlesNode = 'urn:xmpp:omemo:2:bundles';
+export const pubsubNamespace = 'http://jabber.org/protocol/pubsub';
+export const pubsubEventNamespace = 'http://jabber.org/protocol/pubsub#event';
+
+const maxDevices = 200;
+const maxPrekeys = 500;
+
+/** One announced device. The label is kept as it is written, so that a list we republish loses nothing. */
+export interface ListedDevice {
+  readonly id: DeviceId;
+  readonly label: string | null;
+  readonly labelSignature: string | null;
+}
+
+export function writeDeviceList(devices: readonly ListedDevice[]): Element {
+  const list = xml('devices', { xmlns: omemoNamespace });
+  for (const device of devices) {
+    const element = xml('device', { id: String(device.id) });
+    if (device.label !== null && device.labelSignature !== null) {
+      element.attrs['label'] = device.label;
+      element.attrs['labelsig'] = device.labelSignature;
+    }
+    list.append(element);
+  }
+  return list;
+}
+
+export function readDeviceList(list: Element | undefined): Result<ListedDevice[]> {
+  if (!list?.is('devices', omemoNamespace)) return malformed('not a device list');
+  const devices = new Map<DeviceId, ListedDevice>();
+  for (const element of list.getChildren('device', omemoNamespace)) {
+    const id = parseDeviceId(element.attrs['id']);
+    if (id === null) return malformed('bad device id');
+    const label: unknown = element.attrs['label'];
+    const signature: unknown = element.attrs['labelsig'];
+    devices.set(id, {
+      id,
+      label: typeof label === 'string' ? label : null,
+      labelSignature: typeof signature === 'string' ? signature : null,
+    });
+    if (devices.size > maxDevices) return malformed('too many devices');
+  }
+  return ok([...devices.values()]);
+}
+
+export function writeBundle(bundle: Bundle): Element {
+  return xml(
+    'bundle',
+    { xmlns: omemoNamespace },
+    xml('spk', { id: String(bundle.signedPrekeyId) }, encodeBase64(bundle.signedPrekey)),
+    xml('spks', {}, encodeBase64(bundle.signedPrekeySignature)),
+    xml('ik', {}, encodeBase64(bundle.identityKey)),
+    xml(
+      'prekeys',
+      {},
+      ...bundle.prekeys.map((prekey) => xml('pk', { id: String(prekey.id) }, encodeBase64(prekey.key))),
+    ),
+  );
+}
+
+/** Shape and sizes only; the signature is the e2ee module's to check. */
+export function readBundle(element: Element | undefined, deviceId: DeviceId): Result<Bundle> {
+  if (!element?.is('bundle', omemoNamespace)) return malformed('not a bundle');
+  const bytes = (name: string, length: number): Uint8Array | null =>
+    decodeBase64(element.getChildText(name, omemoNamespace) ?? '!', length);
+  const signedPrekeyId = parseDeviceId(element.getChild('spk', omemoNamespace)?.attrs['id']);
+  const signedPrekey = bytes('spk', 32);
+  const signedPrekeySignature = bytes('spks', 64);
+  const identityKey = bytes('ik', 32);
+  if (signedPrekeyId === null || !signedPrekey || !signedPrekeySignature || !identityKey)
+    return malformed('bad bundle');
+  const prekeys = new Map<number, Uint8Array>();
+  for (const prekey of element.getChild('prekeys', omemoNamespace)?.getChildren('pk', omemoNamespace) ?? []) {
+    const id = parseDeviceId(prekey.attrs['id']);
+    const key = decodeBase64(prekey.getText(), 32);
+    if (id === null || !key || prekeys.has(id)) return malformed('bad prekey');
+    prekeys.set(id, key);
+    if (prekeys.size > maxPrekeys) return malformed('too many prekeys');
+  }
+  if (prekeys.size === 0) return malformed('no prekeys');
+  return ok({
+    deviceId,
+    identityKey,
+    signedPrekeyId,
+    signedPrekey,
+    signedPrekeySignature,
+    prekeys: [...prekeys].map(([id, key]) => ({ id, key })),
+  });
+}
+
+let requestCounter = 0;
+function requestId(): string {
+  requestCounter += 1;
+  return `k${requestCounter.toString(36)}-${Date.now().toString(36)}`;
+}
+
+/** Asks for a node, or for one item of it. `to` null: our own account. */
+export function fetchRequest(to: string | null, node: string, itemId: string | null): Element {
+  const items = xml('items', { node });
+  if (itemId !== null) items.append(xml('item', { id: itemId }));
+  const iq = xml('iq', { type: 'get', id: requestId() }, xml('pubsub', { xmlns: pubsubNamespace }, items));
+  if (to !== null) iq.attrs['to'] = to;
+  return iq;
+}
+
+/** The payload of the item asked for (or of the newest one) in a result `<iq/>`. */
+export function fetchedItem(result: Element, node: string, itemId: string | null): Element | undefined {
+  const items = result.getChild('pubsub', pubsubNamespace)?.getChild('items');
+  if (items?.attrs['node'] !== node) return undefined;
+  const found = items.getChildren('item').filter((item) => itemId === null || item.attrs['id'] === itemId);
+  return found.at(-1)?.getChildElements()[0];
+}
+
+/** Publishes to our own account with an open access model (XEP-0384 §4.3 requires it), as many items as the node needs. */
+export function publishRequest(node: string, itemId: string, payload: Element, manyItems: boolean): Element {
+  const options: [string, string][] = [
+    ['FORM_TYPE', 'http://jabber.org/protocol/pubsub#publish-options'],
+    ['pubsub#access_model', 'open'],
+    ['pubsub#persist_items', 'true'],
+  ];
+  if (manyItems) options.push(['pubsub#max_items', 'max']);
+  return xml(
+    'iq',
+    { type: 'set', id: requestId() },
+    xml(
+      'pubsub',
+      { xmlns: pubsubNamespace },
+      xml('publish', { node }, xml('item', { id: itemId }, payload)),
+      xml('publish-options', {}, dataForm('submit', options)),
+    ),
+  );
+}
+
+/** When a node exists with other settings, publishing with options fails (XEP-0060 §7.1.5): configure it, then publish. */
+export function configureRequest(node: string, manyItems: boolean): Element {
+  const options: [string, string][] = [
+    ['FORM_TYPE', 'http://jabber.org/protocol/pubsub#node_config'],
+    ['pubsub#access_model', 'open'],
+    ['pubsub#persist_items', 'true'],
+  ];
+  if (manyItems) options.push(['pubsub#max_items', 'max']);
+  return xml(
+    'iq',
+    { type: 'set', id: requestId() },
+    xml('pubsub', { xmlns: `${pubsubNamespace}#owner` }, xml('configure', { node }, dataForm('submit', options))),
+  );
+}
+
+function dataForm(type: string, fields: readonly (readonly [string, string])[]): Element {
+  return xml(
+    'x',
+    { xmlns: 'jabber:x:data', type },
+    ...fields.map(([name, value]) =>
+      xml('field', name === 'FORM_TYPE' ? { var: name, type: 'hidden' } : { var: name }, xml('value', {}, value)),
+    ),
+  );
+}
+
+function malformed(detail: string): { readonly ok: false; readonly error: import('../../shared/errors.ts').AppError } {
+  return fail('encryption.bad-bundle', 'A device published encryption keys that cannot be used.', '', detail);
+}
