@@ -70,9 +70,7 @@ export function prosodyMissing(): string | null {
 
 export async function freePort(address = '127.0.0.1'): Promise<number> {
   const server = createServer();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject).listen(0, address, resolve);
-  await promise;
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, address, resolve));
   const bound = server.address();
   await new Promise((closed) => server.close(closed));
   if (bound === null || typeof bound === 'string') throw new Error('no port');
@@ -184,18 +182,18 @@ class ProsodyProcess implements Prosody {
     this.#child = child;
     process.on('exit', this.#killOnExit);
     const wanted = new Set(['c2s', 'c2s_direct_tls', ...(this.#options.serverPort === undefined ? [] : ['s2s'])]);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    child.once('error', reject);
-    child.once('exit', (code, signal) => reject(new Error(`Prosody ended (${code ?? signal}): ${this.#tail()}`)));
-    const hear = (line: string) => {
-      this.#log.push(line);
-      const service = /Activated service '(\w+)' on \[/.exec(line)?.[1];
-      if (service !== undefined) wanted.delete(service);
-      if (wanted.size === 0) resolve();
-      if (/Failed to open server port/.test(line)) reject(new Error(line));
-    };
-    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', hear);
-    await promise;
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code, signal) => reject(new Error(`Prosody ended (${code ?? signal}): ${this.#tail()}`)));
+      const hear = (line: string) => {
+        this.#log.push(line);
+        const service = /Activated service '(\w+)' on \[/.exec(line)?.[1];
+        if (service !== undefined) wanted.delete(service);
+        if (wanted.size === 0) resolve();
+        if (/Failed to open server port/.test(line)) reject(new Error(line));
+      };
+      for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', hear);
+    });
   }
 
   #tail(): string {
