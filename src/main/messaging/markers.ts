@@ -1,0 +1,18 @@
+/** Chat markers (XEP-0333), inside the envelope: read up to here. */
+import xml, { type Element } from '@xmpp/xml';
+import type { MessageId } from '../../shared/model.ts';
+import { idsOf } from './receipts.ts';
+
+const namespace = 'urn:xmpp:chat-markers:0';
+
+export function markable(): Element {
+  return xml('markable', { xmlns: namespace });
+}
+
+export function displayedMarker(id: MessageId): Element {
+  return xml('displayed', { xmlns: namespace, id });
+}
+
+export function displayedIn(content: readonly Element[]): MessageId[] {
+  return idsOf(content.filter((element) => element.is('displayed', namespace)));
+}

@@ -1,0 +1,57 @@
+/**
+ * The end-to-end encryption as messaging uses it: over the store, one synchronous step inside the caller's
+ * transaction, so that a ratchet never moves without what it made being kept. Made in app/ out of e2ee and storage.
+ */
+import type { Result } from '../../shared/errors.ts';
+import type { DeviceId } from '../../shared/model.ts';
+import type { Bundle, EncryptedKey } from '../e2ee/types.ts';
+
+export interface CipherRecipient {
+  readonly deviceId: DeviceId;
+  /** Ed25519, 32 bytes. */
+  readonly identityKey: Uint8Array;
+  /** Needed only where there is no session yet. */
+  readonly bundle: Bundle | null;
+}
+
+export interface CipherOutput {
+  /** Null for an empty message. */
+  readonly payload: Uint8Array | null;
+  /** One per recipient, in their order; null where that device has no session and no usable bundle. */
+  readonly keys: readonly (EncryptedKey | null)[];
+}
+
+export interface CipherInput {
+  readonly senderDeviceId: DeviceId;
+  /** The identity the message must come from, or null to take it from the key exchange itself. */
+  readonly senderIdentity: Uint8Array | null;
+  readonly key: EncryptedKey;
+  readonly payload: Uint8Array | null;
+}
+
+export interface Decrypted {
+  /** Null: an empty message. */
+  readonly plaintext: Uint8Array | null;
+  /** A key exchange made a new session: the other side waits for any answer (XEP-0384 §6). */
+  readonly newSession: boolean;
+  /** The other side's ratchet key has been used 53 times or more: an empty message is due (XEP-0384 §6). */
+  readonly heartbeatDue: boolean;
+  /** Our bundle changed (a prekey was used): publish it again. */
+  readonly bundleChanged: boolean;
+}
+
+export interface MessageCipher {
+  hasSession(identityKey: Uint8Array, deviceId: DeviceId): boolean;
+  encrypt(recipients: readonly CipherRecipient[], plaintext: Uint8Array | null): CipherOutput;
+  decrypt(input: CipherInput): Result<Decrypted>;
+  /** The sender's identity as the key exchange states it (proved only by decrypting); null when it is none. */
+  statedIdentity(key: EncryptedKey): Uint8Array | null;
+  /** Forgets the session for sending; the next message begins with a key exchange. */
+  forgetSession(identityKey: Uint8Array, deviceId: DeviceId): void;
+  ownBundle(): Bundle;
+  /** Rotates the signed prekey and refills prekeys where due; true when the bundle changed. */
+  maintain(): boolean;
+  bundleIsValid(bundle: Bundle): boolean;
+  /** Lower-case hex of the identity key in Curve25519 form (XEP-0384 §8). */
+  fingerprint(identityKey: Uint8Array): string;
+}

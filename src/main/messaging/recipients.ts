@@ -1,0 +1,107 @@
+/** Which devices a message is for, under which addresses, and what is reachable of them now. */
+import {
+  type Address,
+  type BareJid,
+  type ContactId,
+  type DeviceId,
+  deviceRef,
+  type Encryption,
+} from '../../shared/model.ts';
+import type { DeviceReach } from '../../shared/routing.ts';
+import type { ContactRecord, DeviceRecord } from '../storage/records.ts';
+import { accountOf, type MessagingContext, selfOf } from './context.ts';
+
+export interface AddressPair {
+  readonly from: Address;
+  readonly to: Address;
+}
+
+/** JIDs where both sides have one, else XIDs; null when there is no way to address each other at all. */
+export function addressPair(context: MessagingContext, contact: ContactRecord): AddressPair | null {
+  const account = accountOf(context);
+  if (account && contact.jid) return { from: account.jid, to: contact.jid };
+  return contact.xid ? { from: selfOf(context).xid, to: contact.xid } : null;
+}
+
+export function bareAddress(address: string): string {
+  const slash = address.indexOf('/');
+  return slash < 0 ? address : address.slice(0, slash);
+}
+
+export function isOwnAddress(context: MessagingContext, address: string): boolean {
+  const bare = bareAddress(address);
+  return bare === selfOf(context).xid || bare === accountOf(context)?.jid;
+}
+
+export function isAddressOf(contact: ContactRecord, address: string): boolean {
+  const bare = bareAddress(address);
+  return bare === contact.jid || bare === contact.xid;
+}
+
+/** Devices of the contact with an authenticated direct link now. */
+export function linkedDevices(context: MessagingContext, contact: ContactRecord): ReadonlySet<DeviceId> {
+  const transport = context.direct();
+  const linked = new Set<DeviceId>();
+  if (!transport) return linked;
+  for (const address of [contact.xid, contact.jid]) {
+    if (address) for (const id of transport.reach(address).devices ?? []) linked.add(id);
+  }
+  return linked;
+}
+
+const mayReceive = (device: DeviceRecord): boolean => device.trust === 'blind' || device.trust === 'verified';
+
+/**
+ * The contact's devices that messages are encrypted for (XEP-0384 §4.5: the announced ones; §8: never one the person
+ * has not let in). A device that stands in front of us counts as announced.
+ */
+export function contactDevices(context: MessagingContext, contact: ContactRecord): DeviceRecord[] {
+  const linked = linkedDevices(context, contact);
+  const known = context.store.devices.of(contact.id).filter(mayReceive);
+  const current = known.filter((device) => device.active || linked.has(device.deviceId));
+  return current.length > 0 ? current : known.filter((device) => device.identityKey !== null);
+}
+
+/** Our other devices that get a copy. */
+export function ownOtherDevices(context: MessagingContext): DeviceRecord[] {
+  const self = selfOf(context);
+  return context.store.devices
+    .of('self')
+    .filter((device) => device.active && device.deviceId !== self.deviceId && mayReceive(device));
+}
+
+export function serverReaches(context: MessagingContext, address: BareJid | null): boolean {
+  const transport = context.xmpp();
+  return address !== null && (transport?.reach(address).reachable ?? false);
+}
+
+/** What is reachable for each device of the conversation: the input of `routeConversation`. Own devices stay out. */
+export function contactReach(context: MessagingContext, contact: ContactRecord): DeviceReach[] {
+  const linked = linkedDevices(context, contact);
+  const server = serverReaches(context, contact.jid);
+  const devices = contactDevices(context, contact);
+  const anyAnnounced = devices.some((device) => device.active);
+  const reach = devices.map((device) => ({
+    ref: deviceRef(contact.id, device.deviceId),
+    direct: linked.has(device.deviceId),
+    server: server && (device.active || !anyAnnounced),
+  }));
+  // A device that just connected is reachable before its keys are known.
+  const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
+  for (const id of linked) {
+    if (!known.has(id)) reach.push({ ref: deviceRef(contact.id, id), direct: true, server: false });
+  }
+  return reach;
+}
+
+/** What a message would really be protected by now. `announcesNothing`: their account was asked and lists no device. */
+export function conversationEncryption(
+  context: MessagingContext,
+  contact: ContactRecord,
+  announcesNothing: (id: ContactId) => boolean,
+): Encryption {
+  const devices = contactDevices(context, contact);
+  if (devices.some((device) => device.wire === 'omemo2')) return 'omemo2';
+  if (devices.length > 0) return 'omemo-legacy';
+  return linkedDevices(context, contact).size === 0 && announcesNothing(contact.id) ? 'none' : 'pending';
+}

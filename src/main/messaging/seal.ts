@@ -1,0 +1,177 @@
+/**
+ * Turning queued content into the final stanza: first whatever must be asked of the network (device lists, bundles),
+ * then, in one transaction, ratchet step + ciphertext + outbox row.
+ */
+import type { Element } from '@xmpp/xml';
+import xml from '@xmpp/xml';
+import type { ContactId, DeviceId } from '../../shared/model.ts';
+import type { EncryptedKey } from '../e2ee/types.ts';
+import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import type { AfterCommit, MessagingContext } from './context.ts';
+import { selfOf } from './context.ts';
+import type { Owner } from './device-records.ts';
+import { introductionElement } from './introductions.ts';
+import type { KeyDirectory } from './key-directory.ts';
+import { writeEncryptedMessage } from './omemo-stanza.ts';
+import { parseElement } from './parse-xml.ts';
+import {
+  type AddressPair,
+  addressPair,
+  contactDevices,
+  linkedDevices,
+  ownOtherDevices,
+  serverReaches,
+} from './recipients.ts';
+import { sceNamespace, writeEnvelope } from './sce-envelope.ts';
+
+/** The device id that stands for "whoever reads the account", where there is no encryption. */
+export const plainDeviceId: DeviceId = 0;
+
+export type Sealed = 'sealed' | 'waiting';
+
+/** SCE content as it waits in the outbox. */
+export function contentXml(content: readonly Element[]): string {
+  return xml('content', { xmlns: sceNamespace }, ...content).toString();
+}
+
+/** Asks the network for what encryption needs. Afterwards `seal` can be tried. */
+export async function prepareToSeal(
+  context: MessagingContext,
+  directory: KeyDirectory,
+  contactId: ContactId,
+  mayAskServer: boolean,
+): Promise<void> {
+  const contact = context.store.contacts.get(contactId);
+  if (!contact) return;
+  const server = mayAskServer && serverReaches(context, contact.jid);
+  if (server && contact.jid && !directory.listKnown(contact.id)) await directory.fetchList(contact.id, contact.jid);
+  const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
+  const asked: Promise<unknown>[] = [];
+  const ask = (owner: Owner, record: ContactRecord | null, deviceId: DeviceId): void => {
+    if (!directory.recentlyFailed(owner, deviceId)) asked.push(directory.fetchBundle(owner, record, deviceId));
+  };
+  const linked = linkedDevices(context, contact);
+  for (const deviceId of linked) if (!known.has(deviceId)) ask(contact.id, contact, deviceId);
+  for (const device of contactDevices(context, contact)) {
+    const reachable = linked.has(device.deviceId) || server;
+    if (reachable && !canEncryptTo(context, directory, device)) ask(contact.id, contact, device.deviceId);
+  }
+  if (server) {
+    for (const device of ownOtherDevices(context)) {
+      if (!canEncryptTo(context, directory, device)) ask('self', null, device.deviceId);
+    }
+  }
+  await Promise.all(asked);
+}
+
+/** Nothing has to be asked first: sealing now reaches every device it should. */
+export function readyToSeal(context: MessagingContext, directory: KeyDirectory, contact: ContactRecord): boolean {
+  const server = serverReaches(context, contact.jid);
+  if (server && !directory.listKnown(contact.id)) return false;
+  const devices = contactDevices(context, contact);
+  const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
+  for (const id of linkedDevices(context, contact)) if (!known.has(id)) return false;
+  const ready = (device: DeviceRecord): boolean => canEncryptTo(context, directory, device);
+  if (devices.length === 0 || !devices.some(ready)) return false;
+  const own = server ? ownOtherDevices(context) : [];
+  return [...devices, ...own].every(
+    (device) => ready(device) || directory.recentlyFailed(device.owner, device.deviceId),
+  );
+}
+
+function canEncryptTo(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
+  if (device.identityKey && context.cipher.hasSession(device.identityKey, device.deviceId)) return true;
+  return directory.cachedBundle(device.owner, device.deviceId) !== null;
+}
+
+/** Inside a transaction. `waiting`: not now (no device can be encrypted for). */
+export function seal(
+  context: MessagingContext,
+  directory: KeyDirectory,
+  row: OutboxRecord,
+  after: AfterCommit,
+): Sealed {
+  const contact = context.store.contacts.get(row.contactId);
+  const pair = contact ? addressPair(context, contact) : null;
+  if (!contact || !pair) return 'waiting';
+  const parsed = parseElement(row.stanza);
+  if (!parsed.ok) throw new Error('outbox content is not XML');
+  const content = parsed.value.getChildElements();
+  const devices = contactDevices(context, contact);
+  if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content);
+  if (!contact.xidShared && contact.subscription !== 'pending-in') {
+    content.push(introductionElement(context, contact, pair.to));
+  }
+  const plaintext = writeEnvelope({ content, from: pair.from, to: pair.to, time: row.createdAt }, context.random);
+  const own = ownOtherDevices(context);
+  const sealed = encryptFor(context, directory, [...devices, ...own], plaintext);
+  const targets = sealed.targets;
+  if (!targets.some((target) => target.owner !== 'self')) return 'waiting';
+  const stanza = writeEncryptedMessage({
+    id: row.messageId,
+    ...pair,
+    encrypted: {
+      sid: selfOf(context).deviceId,
+      payload: sealed.payload,
+      recipients: [
+        { jid: pair.to, keys: sealed.keysOf(contact.id) },
+        { jid: pair.from, keys: sealed.keysOf('self') },
+      ],
+    },
+  });
+  context.store.outbox.setEncrypted(row.id, stanza.toString(), targets);
+  after(() => context.log('debug', 'sealed', { devices: targets.length }));
+  return 'sealed';
+}
+
+interface SealedKeys {
+  readonly payload: Uint8Array | null;
+  readonly targets: Omit<OutboxTarget, 'outboxId'>[];
+  keysOf(owner: Owner): EncryptedKey[];
+}
+
+/** Inside a transaction: steps the ratchets. Devices without session and bundle are left out. */
+export function encryptFor(
+  context: MessagingContext,
+  directory: KeyDirectory,
+  devices: readonly DeviceRecord[],
+  plaintext: Uint8Array | null,
+): SealedKeys {
+  const usable = devices.flatMap((device) => {
+    const bundle = directory.cachedBundle(device.owner, device.deviceId);
+    const identityKey = device.identityKey ?? bundle?.identityKey ?? null;
+    if (!identityKey || (!bundle && !context.cipher.hasSession(identityKey, device.deviceId))) return [];
+    return [{ owner: device.owner, deviceId: device.deviceId, identityKey, bundle }];
+  });
+  const output = context.cipher.encrypt(usable, plaintext);
+  const made = usable.flatMap((device, index) => {
+    const key = output.keys[index];
+    return key ? [{ owner: device.owner, deviceId: device.deviceId, key }] : [];
+  });
+  return {
+    payload: output.payload,
+    targets: made.map(({ owner, deviceId }) => ({ owner, deviceId, state: 'waiting', route: null })),
+    keysOf: (owner) => made.filter((device) => device.owner === owner).map((device) => device.key),
+  };
+}
+
+/** Plain text, only to an account that announces no OMEMO at all, and only if the person agreed to it. */
+function sealPlain(
+  context: MessagingContext,
+  directory: KeyDirectory,
+  row: OutboxRecord,
+  contact: ContactRecord,
+  pair: AddressPair,
+  content: readonly Element[],
+): Sealed {
+  const conversation = context.store.conversations.byContact(contact.id);
+  if (row.kind !== 'text' || pair.to !== contact.jid) return 'waiting';
+  if (!conversation?.plainAllowed || !directory.announcesNothing(contact.id)) return 'waiting';
+  // Our own element says nothing to a client without encryption; the rest is what any client sends.
+  const visible = content.filter((element) => element.getNS() !== 'urn:bothy:order:0');
+  const stanza = xml('message', { type: 'chat', id: row.messageId, ...pair }, ...visible);
+  context.store.outbox.setEncrypted(row.id, stanza.toString(), [
+    { owner: contact.id, deviceId: plainDeviceId, state: 'waiting', route: null },
+  ]);
+  return 'sealed';
+}
