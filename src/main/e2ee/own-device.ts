@@ -1,11 +1,12 @@
-/** This device's own keys: identity, signed prekeys, prekeys. */
+/** This device's own keys: identity, signed prekeys, prekeys (XEP-0384 §4.2, §5.3.2). */
 import type { DeviceId } from '../../shared/model.ts';
+import { same } from './bytes.ts';
+import { publicKeyOfSeed, sign } from './primitives/ed25519.ts';
+import { type KeyPair, keyPairOf } from './primitives/x25519.ts';
+import type { Bundle, RandomBytes } from './types.ts';
 
-export interface SignedPrekey {
+export interface SignedPrekey extends KeyPair {
   readonly id: number;
-  /** X25519, 32 bytes each. */
-  readonly privateKey: Uint8Array;
-  readonly publicKey: Uint8Array;
   /** Ed25519 over the 32 bytes of the public key, 64 bytes. */
   readonly signature: Uint8Array;
   readonly createdAt: number;
@@ -13,11 +14,14 @@ export interface SignedPrekey {
   readonly retiredAt: number | null;
 }
 
-export interface Prekey {
+export interface Prekey extends KeyPair {
   readonly id: number;
-  /** X25519, 32 bytes each. */
-  readonly privateKey: Uint8Array;
-  readonly publicKey: Uint8Array;
+}
+
+export interface UsedPrekey extends Prekey {
+  readonly usedAt: number;
+  /** The ephemeral keys it was used with, 32 bytes each: the same key exchange is not accepted a second time. */
+  readonly usedWith: readonly Uint8Array[];
 }
 
 export interface OwnDevice {
@@ -29,8 +33,146 @@ export interface OwnDevice {
   /** The current one first, then retired ones that late messages may still use. */
   readonly signedPrekeys: readonly SignedPrekey[];
   readonly prekeys: readonly Prekey[];
-  /** Used and no longer published; kept a day for others who took the same one meanwhile. */
-  readonly usedPrekeys: readonly (Prekey & { readonly usedAt: number })[];
+  /** Used and no longer published; kept a while for others who took the same one meanwhile. */
+  readonly usedPrekeys: readonly UsedPrekey[];
   readonly nextPrekeyId: number;
   readonly nextSignedPrekeyId: number;
+}
+
+const DAY = 86_400_000;
+/** §4.2: rotated "once a week to once a month"; the private key is kept for another period. */
+export const SIGNED_PREKEY_PERIOD = 7 * DAY;
+export const SIGNED_PREKEY_KEPT = 28 * DAY;
+/** §6: deletion may wait for a catch-up to finish. */
+export const USED_PREKEY_KEPT = DAY;
+export const PREKEY_COUNT = 100;
+
+const MAX_RETIRED_SIGNED_PREKEYS = 5;
+const MAX_USED_PREKEYS = 200;
+const MAX_ID = 0x7fffffff;
+
+function following(id: number): number {
+  return id >= MAX_ID ? 1 : id + 1;
+}
+
+function drawDeviceId(random: RandomBytes): DeviceId {
+  for (;;) {
+    const [a = 0, b = 0, c = 0, d = 0] = random(4);
+    const id = ((a & 0x7f) << 24) | (b << 16) | (c << 8) | d;
+    if (id !== 0) return id;
+  }
+}
+
+function makeSignedPrekey(id: number, identitySeed: Uint8Array, random: RandomBytes, now: number): SignedPrekey {
+  const pair = keyPairOf(random(32));
+  return { ...pair, id, signature: sign(identitySeed, pair.publicKey), createdAt: now, retiredAt: null };
+}
+
+function refill(
+  prekeys: readonly Prekey[],
+  nextId: number,
+  random: RandomBytes,
+): Pick<OwnDevice, 'prekeys' | 'nextPrekeyId'> {
+  const filled = [...prekeys];
+  let id = nextId;
+  while (filled.length < PREKEY_COUNT) {
+    filled.push({ id, ...keyPairOf(random(32)) });
+    id = following(id);
+  }
+  return { prekeys: filled, nextPrekeyId: id };
+}
+
+/** A new identity with 100 prekeys. `now` in Unix milliseconds. */
+export function createOwnDevice(random: RandomBytes, now: number): OwnDevice {
+  let identitySeed = random(32);
+  let identityKey = publicKeyOfSeed(identitySeed);
+  // Some clients take an identity key to be a converted Curve25519 key, whose sign bit is 0 by convention.
+  while ((identityKey[31] ?? 0) & 0x80) {
+    identitySeed = random(32);
+    identityKey = publicKeyOfSeed(identitySeed);
+  }
+  return {
+    version: 1,
+    deviceId: drawDeviceId(random),
+    identitySeed,
+    identityKey,
+    signedPrekeys: [makeSignedPrekey(1, identitySeed, random, now)],
+    ...refill([], 1, random),
+    usedPrekeys: [],
+    nextSignedPrekeyId: 2,
+  };
+}
+
+/** What is published. */
+export function bundleOf(own: OwnDevice): Bundle {
+  const [current] = own.signedPrekeys;
+  if (current === undefined) throw new Error('an own device always has a signed prekey');
+  return {
+    deviceId: own.deviceId,
+    identityKey: own.identityKey,
+    signedPrekeyId: current.id,
+    signedPrekey: current.publicKey,
+    signedPrekeySignature: current.signature,
+    prekeys: own.prekeys.map(({ id, publicKey }) => ({ id, key: publicKey })),
+  };
+}
+
+/**
+ * Rotates the signed prekey when it is a week old, drops what was kept long enough and fills the prekeys up to 100.
+ * To be called at the start, once in a while, and after each `decrypt` that used a prekey. Null: nothing to do, and
+ * nothing to publish. `now` in Unix milliseconds.
+ */
+export function maintainOwnDevice(own: OwnDevice, random: RandomBytes, now: number): OwnDevice | null {
+  let { signedPrekeys, nextSignedPrekeyId } = own;
+  const [current, ...retired] = signedPrekeys;
+  const due = current === undefined || now - current.createdAt >= SIGNED_PREKEY_PERIOD;
+  const kept = retired
+    .filter(({ retiredAt }) => retiredAt === null || now - retiredAt < SIGNED_PREKEY_KEPT)
+    .slice(0, MAX_RETIRED_SIGNED_PREKEYS);
+  if (due) {
+    const fresh = makeSignedPrekey(nextSignedPrekeyId, own.identitySeed, random, now);
+    signedPrekeys = [fresh, ...(current === undefined ? [] : [{ ...current, retiredAt: now }]), ...kept];
+    nextSignedPrekeyId = following(nextSignedPrekeyId);
+  } else if (kept.length !== retired.length) {
+    signedPrekeys = [current, ...kept];
+  }
+  const usedPrekeys = own.usedPrekeys.filter(({ usedAt }) => now - usedAt < USED_PREKEY_KEPT);
+  if (
+    signedPrekeys === own.signedPrekeys &&
+    usedPrekeys.length === own.usedPrekeys.length &&
+    own.prekeys.length >= PREKEY_COUNT
+  ) {
+    return null;
+  }
+  return {
+    ...own,
+    signedPrekeys,
+    usedPrekeys,
+    nextSignedPrekeyId,
+    ...refill(own.prekeys, own.nextPrekeyId, random),
+  };
+}
+
+/** The prekey for this key exchange; null when it is gone, or was used with this very ephemeral key before. */
+export function findPrekey(own: OwnDevice, id: number, ephemeralKey: Uint8Array): Prekey | null {
+  const fresh = own.prekeys.find((prekey) => prekey.id === id);
+  if (fresh !== undefined) return fresh;
+  const used = own.usedPrekeys.find((prekey) => prekey.id === id);
+  return used === undefined || used.usedWith.some((key) => same(key, ephemeralKey)) ? null : used;
+}
+
+/** The prekey is no longer published. `now` in Unix milliseconds. */
+export function consumePrekey(own: OwnDevice, id: number, ephemeralKey: Uint8Array, now: number): OwnDevice {
+  const usedWith = ephemeralKey.slice();
+  const fresh = own.prekeys.find((prekey) => prekey.id === id);
+  if (fresh === undefined) {
+    const again = (prekey: UsedPrekey): UsedPrekey =>
+      prekey.id === id ? { ...prekey, usedWith: [...prekey.usedWith, usedWith] } : prekey;
+    return { ...own, usedPrekeys: own.usedPrekeys.map(again) };
+  }
+  return {
+    ...own,
+    prekeys: own.prekeys.filter((prekey) => prekey !== fresh),
+    usedPrekeys: [...own.usedPrekeys, { ...fresh, usedAt: now, usedWith: [usedWith] }].slice(-MAX_USED_PREKEYS),
+  };
 }

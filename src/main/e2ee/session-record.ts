@@ -1,5 +1,6 @@
-/** All sessions with one device, of both wire formats: the most recently received-on first. */
+/** All sessions with one device (identity key and device id), of both wire formats: which is used, which are kept. */
 import type { RatchetState } from './ratchet/double-ratchet.ts';
+import { countSkipped, MAX_SKIP, newestSkipped } from './ratchet/skipped-keys.ts';
 import type { WireFormat } from './types.ts';
 
 /** One Double Ratchet session. Plain data; never changed in place. */
@@ -13,13 +14,61 @@ export interface Session {
   readonly theirIdentityKey: Uint8Array;
   /** The public ephemeral key of the key exchange, 32 bytes: says which session a repeated key exchange belongs to. */
   readonly ephemeralKey: Uint8Array;
-  /** Set until the first answer arrives: every message repeats the key exchange. */
+  /** Set until the first answer arrives: every message repeats the key exchange (§4.3). */
   readonly pending: { readonly prekeyId: number; readonly signedPrekeyId: number } | null;
   readonly ratchet: RatchetState;
 }
 
 export interface SessionRecord {
   readonly version: 1;
-  /** At most 41: the current one and 40 archived ones. */
+  /** The one used last first. */
   readonly sessions: readonly Session[];
+}
+
+/** The current session and 40 archived ones: what survives both sides starting at once, again and again. */
+export const MAX_SESSIONS = 41;
+/** Skipped keys in a whole record; the least recent sessions give theirs up first. */
+export const MAX_SKIPPED_IN_RECORD = 2 * MAX_SKIP;
+
+function bounded(sessions: readonly Session[]): SessionRecord {
+  const kept: Session[] = [];
+  let skippedLeft = MAX_SKIPPED_IN_RECORD;
+  for (const session of sessions.slice(0, MAX_SESSIONS)) {
+    const skipped = newestSkipped(session.ratchet.skipped, skippedLeft);
+    skippedLeft -= countSkipped(skipped);
+    kept.push(skipped === session.ratchet.skipped ? session : { ...session, ratchet: { ...session.ratchet, skipped } });
+  }
+  return { version: 1, sessions: kept };
+}
+
+/** The record with `session` in front, in place of `previous` (null: it is new). `record` null: its first session. */
+export function withSessionInFront(
+  record: SessionRecord | null,
+  session: Session,
+  previous: Session | null,
+): SessionRecord {
+  return bounded([session, ...(record?.sessions.filter((candidate) => candidate !== previous) ?? [])]);
+}
+
+/** The record with `session` where `previous` was. */
+export function withSessionInPlace(record: SessionRecord, session: Session, previous: Session): SessionRecord {
+  return bounded(record.sessions.map((candidate) => (candidate === previous ? session : candidate)));
+}
+
+/** The session that sends: the one used last. */
+export function currentSession(record: SessionRecord | null, wire: WireFormat): Session | null {
+  return record?.sessions.find((session) => session.wire === wire && session.sendable) ?? null;
+}
+
+/** Can a message be sent without a bundle? */
+export function hasSession(record: SessionRecord | null, wire: WireFormat = 'omemo2'): boolean {
+  return currentSession(record, wire) !== null;
+}
+
+/**
+ * Gives a broken session up: the next message starts a new one from the bundle, while what the other side still sends
+ * on the old ones can be read.
+ */
+export function archiveSessions(record: SessionRecord): SessionRecord {
+  return { version: 1, sessions: record.sessions.map((session) => ({ ...session, sendable: false })) };
 }

@@ -1,17 +1,28 @@
-/** The Double Ratchet (signal.org/docs/specifications/doubleratchet) over plain, immutable state. */
-
-export interface Chain {
-  /** 32 bytes. */
-  readonly key: Uint8Array;
-  /** The number of the next message. */
-  readonly next: number;
-}
-
-export interface KeyPair {
-  /** X25519, 32 bytes each. */
-  readonly privateKey: Uint8Array;
-  readonly publicKey: Uint8Array;
-}
+/**
+ * The Double Ratchet (signal.org/docs/specifications/doubleratchet) over plain, immutable state: every step returns a
+ * new state and leaves the old one as it was, so a step that fails has changed nothing.
+ *
+ * The new ratchet key is made when we next send, not when we receive: the same messages result, receiving needs no
+ * randomness, and the key is as young as can be.
+ */
+import type { Result } from '../../../shared/errors.ts';
+import { concat, same } from '../bytes.ts';
+import { forged, replayed, tooFarAhead } from '../failures.ts';
+import { wipe } from '../primitives/sodium.ts';
+import { type KeyPair, keyPairOf, sharedSecret } from '../primitives/x25519.ts';
+import type { RandomBytes } from '../types.ts';
+import { stepRoot } from './kdf-chain.ts';
+import {
+  findSkipped,
+  MAX_SKIP,
+  NO_SKIPPED_KEYS,
+  type SkippedKey,
+  skippedKeyAt,
+  withoutAged,
+  withoutSkipped,
+  withSkipped,
+} from './skipped-keys.ts';
+import { type Chain, skipChain, stepChain } from './symmetric-ratchet.ts';
 
 export interface RatchetState {
   /** 32 bytes. */
@@ -23,7 +34,7 @@ export interface RatchetState {
   /** Null: the next message sent makes a new ratchet key. */
   readonly sending: Chain | null;
   readonly receiving: Chain | null;
-  /** Length of our previous sending chain. */
+  /** Length of our last finished sending chain. */
   readonly previousCount: number;
   /** Keys of messages not arrived yet, oldest first (see skipped-keys.ts). */
   readonly skipped: Uint8Array;
@@ -33,4 +44,188 @@ export interface RatchetState {
   readonly pastRemotes: Uint8Array;
   /** A heartbeat was asked for in the current receiving chain. */
   readonly heartbeat: boolean;
+}
+
+export interface RatchetHeader {
+  /** The sender's ratchet key, 32 bytes. */
+  readonly ratchetKey: Uint8Array;
+  /** Number in its chain, and length of the chain before. */
+  readonly n: number;
+  readonly pn: number;
+}
+
+/** XEP-0384 §6: the first message of a ratchet key with at least this number is answered by a heartbeat. */
+const HEARTBEAT_AT = 53;
+
+const PREFIX_BYTES = 8;
+export const MAX_PAST_REMOTES = 100;
+
+const NOTHING = new Uint8Array(0);
+
+function freshState(rootKey: Uint8Array, own: KeyPair | null, remote: Uint8Array | null): RatchetState {
+  return {
+    rootKey,
+    own,
+    remote,
+    sending: null,
+    receiving: null,
+    previousCount: 0,
+    skipped: NO_SKIPPED_KEYS,
+    received: 0,
+    pastRemotes: NOTHING,
+    heartbeat: false,
+  };
+}
+
+/** "Alice": `secret` 32 bytes from the key agreement, `remote` the other side's signed prekey, 32 bytes. */
+export function initiateRatchet(secret: Uint8Array, remote: Uint8Array): RatchetState {
+  return freshState(secret, null, remote);
+}
+
+/** "Bob": `own` is the signed prekey that the other side used. */
+export function respondRatchet(secret: Uint8Array, own: KeyPair): RatchetState {
+  return freshState(secret, own, null);
+}
+
+/** The next message to send. `rootInfo` is the wire format's HKDF info for the root chain. */
+export function ratchetForward(
+  state: RatchetState,
+  rootInfo: Uint8Array,
+  random: RandomBytes,
+): Result<{ readonly state: RatchetState; readonly header: RatchetHeader; readonly messageKey: Uint8Array }> {
+  let { rootKey, own, sending } = state;
+  if (sending === null || own === null) {
+    if (state.remote === null) throw new Error('a responder has received before it sends');
+    own = keyPairOf(random(32));
+    const secret = sharedSecret(own, state.remote);
+    if (secret === null) return forged('ratchet key of small order');
+    const step = stepRoot(rootKey, secret, rootInfo);
+    wipe(secret);
+    rootKey = step.rootKey;
+    sending = { key: step.chainKey, next: 0 };
+  }
+  const { messageKey, chain } = stepChain(sending);
+  const header = { ratchetKey: own.publicKey, n: sending.next, pn: state.previousCount };
+  return { ok: true, value: { state: { ...state, rootKey, own, sending: chain }, header, messageKey } };
+}
+
+/** Opens the message with its key, or null when the seal does not fit. */
+export type Opener<T> = (messageKey: Uint8Array) => T | null;
+
+export interface Received<T> {
+  readonly state: RatchetState;
+  readonly opened: T;
+  /** It came after later ones and took a key kept for it: it says nothing about where the other side is now. */
+  readonly late: boolean;
+  readonly heartbeatDue: boolean;
+}
+
+/** A received message. The new state exists only when `open` accepted the key. */
+export function ratchetReceive<T>(
+  state: RatchetState,
+  header: RatchetHeader,
+  rootInfo: Uint8Array,
+  open: Opener<T>,
+): Result<Received<T>> {
+  const late = findSkipped(state.skipped, header.ratchetKey, header.n);
+  if (late >= 0) return receiveLate(state, late, open);
+
+  const current = state.remote !== null && same(state.remote, header.ratchetKey);
+  if (current && state.receiving !== null) {
+    if (header.n < state.receiving.next) return replayed();
+    return receiveOn(state, state.receiving, header, [], open);
+  }
+  if (!current && isPastRemote(state, header.ratchetKey)) return replayed();
+  if (state.own === null || current) return forged('answers a message that was never sent');
+  return receiveTurn(state, state.own, header, rootInfo, open);
+}
+
+function receiveLate<T>(state: RatchetState, at: number, open: Opener<T>): Result<Received<T>> {
+  const messageKey = skippedKeyAt(state.skipped, at);
+  const opened = open(messageKey);
+  wipe(messageKey);
+  if (opened === null) return forged('a late message');
+  const received = state.received + 1;
+  const skipped = withoutAged(withoutSkipped(state.skipped, at), received);
+  return { ok: true, value: { state: { ...state, skipped, received }, opened, late: true, heartbeatDue: false } };
+}
+
+/** A message of a ratchet key not seen before: finish the old receiving chain, turn the root, begin a new one. */
+function receiveTurn<T>(
+  state: RatchetState,
+  own: KeyPair,
+  header: RatchetHeader,
+  rootInfo: Uint8Array,
+  open: Opener<T>,
+): Result<Received<T>> {
+  // Their next ratchet key answers ours; a second one without ours in between is the same chain's own doing.
+  let skipped: readonly SkippedKey[] = [];
+  if (state.receiving !== null && state.remote !== null && header.pn > state.receiving.next) {
+    if (header.pn - state.receiving.next > MAX_SKIP) return tooFarAhead();
+    skipped = skipChain(state.receiving, header.pn, state.remote).skipped;
+  }
+  const secret = sharedSecret(own, header.ratchetKey);
+  if (secret === null) return forged('ratchet key of small order');
+  const { rootKey, chainKey } = stepRoot(state.rootKey, secret, rootInfo);
+  wipe(secret);
+  const pastRemotes =
+    state.remote === null
+      ? state.pastRemotes
+      : concat(state.pastRemotes, state.remote.subarray(0, PREFIX_BYTES)).slice(-MAX_PAST_REMOTES * PREFIX_BYTES);
+  const turned: RatchetState = {
+    ...state,
+    rootKey,
+    // A copy: the header is a view of the whole message, which need not be kept alive.
+    remote: header.ratchetKey.slice(),
+    sending: null,
+    previousCount: state.sending === null ? state.previousCount : state.sending.next,
+    pastRemotes,
+    heartbeat: false,
+  };
+  return receiveOn(turned, { key: chainKey, next: 0 }, header, skipped, open);
+}
+
+function receiveOn<T>(
+  state: RatchetState,
+  chain: Chain,
+  header: RatchetHeader,
+  alreadySkipped: readonly SkippedKey[],
+  open: Opener<T>,
+): Result<Received<T>> {
+  if (header.n - chain.next > MAX_SKIP) return tooFarAhead();
+  const ratchetKey = state.remote ?? header.ratchetKey;
+  const { chain: at, skipped } = skipChain(chain, header.n, ratchetKey);
+  const { messageKey, chain: receiving } = stepChain(at);
+  const opened = open(messageKey);
+  wipe(messageKey);
+  if (opened === null) {
+    for (const { messageKey: unused } of [...alreadySkipped, ...skipped]) wipe(unused);
+    return forged('wrong seal');
+  }
+  const received = state.received + 1;
+  const store = withSkipped(state.skipped, [...alreadySkipped, ...skipped], received);
+  const heartbeatDue = header.n >= HEARTBEAT_AT && !state.heartbeat;
+  return {
+    ok: true,
+    value: {
+      state: {
+        ...state,
+        receiving,
+        received,
+        skipped: withoutAged(store, received),
+        heartbeat: state.heartbeat || heartbeatDue,
+      },
+      opened,
+      late: false,
+      heartbeatDue,
+    },
+  };
+}
+
+function isPastRemote(state: RatchetState, ratchetKey: Uint8Array): boolean {
+  const prefix = ratchetKey.subarray(0, PREFIX_BYTES);
+  for (let at = 0; at < state.pastRemotes.length; at += PREFIX_BYTES) {
+    if (same(state.pastRemotes.subarray(at, at + PREFIX_BYTES), prefix)) return true;
+  }
+  return false;
 }

@@ -1,0 +1,206 @@
+/** From an envelope to content. Every step works on new state, which exists for the caller only when all succeeded. */
+import type { ErrorCode, Result } from '../../shared/errors.ts';
+import type { DeviceId } from '../../shared/model.ts';
+import { same } from './bytes.ts';
+import { forged, malformed, mismatch, noSession, unknownPrekey } from './failures.ts';
+import { consumePrekey, findPrekey, type OwnDevice } from './own-device.ts';
+import { openPayload } from './payload.ts';
+import { toCurve25519Public } from './primitives/ed25519.ts';
+import { wipe } from './primitives/sodium.ts';
+import { decodeKeyExchange, type KeyExchange } from './protobuf.ts';
+import { ratchetReceive, respondRatchet } from './ratchet/double-ratchet.ts';
+import { type Session, type SessionRecord, withSessionInFront, withSessionInPlace } from './session-record.ts';
+import type { SealedMessage, Wire } from './wire.ts';
+import { wireOmemo2 } from './wire-omemo2.ts';
+import { agreeAsResponder } from './x3dh.ts';
+
+export interface IncomingEnvelope {
+  readonly senderDeviceId: DeviceId;
+  /** The `kex` attribute of our `<key/>`. */
+  readonly keyExchange: boolean;
+  /** Our `<key/>`, decoded. */
+  readonly data: Uint8Array;
+  /** The `<payload/>`, decoded; null when the message has none. */
+  readonly payload: Uint8Array | null;
+}
+
+export interface Decrypted {
+  /** The SCE envelope; null: an empty message. */
+  readonly content: Uint8Array | null;
+  /** To be stored in the same transaction as the message. */
+  readonly record: SessionRecord;
+  /** Not null: a prekey was used. Store it, then call `maintainOwnDevice` and publish the bundle again. */
+  readonly own: OwnDevice | null;
+  /** A key exchange made a new session: answer with an empty message (XEP-0384 §6). */
+  readonly newSession: boolean;
+  /** Answer with an empty message, so that the ratchet moves on (XEP-0384 §6). */
+  readonly heartbeatDue: boolean;
+  /** The sender's identity key as received, 32 bytes. */
+  readonly identityKey: Uint8Array;
+}
+
+interface Opened {
+  readonly session: Session;
+  readonly content: Uint8Array | null;
+  readonly late: boolean;
+  readonly heartbeatDue: boolean;
+}
+
+function openOn(
+  own: OwnDevice,
+  wire: Wire,
+  session: Session,
+  message: SealedMessage,
+  payload: Uint8Array | null,
+): Result<Opened> {
+  const { initiator, theirIdentityKey } = session;
+  const associatedData = wire.associatedData({
+    initiator: initiator ? own.identityKey : theirIdentityKey,
+    responder: initiator ? theirIdentityKey : own.identityKey,
+    sender: initiator ? 'responder' : 'initiator',
+  });
+  const received = ratchetReceive(session.ratchet, message.header, wire.rootChainInfo, (messageKey) =>
+    wire.open(messageKey, associatedData, message),
+  );
+  if (!received.ok) return received;
+  const { state, opened, late, heartbeatDue } = received.value;
+  const content = openPayload(opened, payload);
+  wipe(opened);
+  if (!content.ok) return content;
+  // They have answered, so the key exchange need not be repeated (§4.3).
+  return {
+    ok: true,
+    value: { session: { ...session, pending: null, ratchet: state }, content: content.value, late, heartbeatDue },
+  };
+}
+
+/** Of the reasons why several sessions refused a message, the one that says most. */
+const TELLING: readonly ErrorCode[] = ['encryption.replayed', 'encryption.malformed', 'encryption.too-far-ahead'];
+
+function decryptOnSessions(
+  own: OwnDevice,
+  record: SessionRecord | null,
+  candidates: readonly Session[],
+  wire: Wire,
+  data: Uint8Array,
+  payload: Uint8Array | null,
+): Result<Decrypted> {
+  if (record === null || candidates.length === 0) return noSession();
+  const message = wire.read(data);
+  if (!message.ok) return message;
+  let failure = forged('no session fits');
+  for (const session of candidates) {
+    const opened = openOn(own, wire, session, message.value, payload);
+    if (opened.ok) {
+      const { session: next, content, late, heartbeatDue } = opened.value;
+      return {
+        ok: true,
+        value: {
+          content,
+          // What the other side sends on now is what it will understand: that session becomes the current one.
+          record: late ? withSessionInPlace(record, next, session) : withSessionInFront(record, next, session),
+          own: null,
+          newSession: false,
+          heartbeatDue,
+          identityKey: session.theirIdentityKey,
+        },
+      };
+    }
+    if (opened.error.code === 'encryption.replayed') return opened;
+    if (TELLING.includes(opened.error.code) || failure.error.code === 'encryption.forged') failure = opened;
+  }
+  return failure;
+}
+
+/** Do two wire forms of an identity key (which may differ in the sign bit) stand for the same key? */
+function sameIdentity(a: Uint8Array, b: Uint8Array): boolean {
+  if (same(a, b)) return true;
+  const [first, second] = [toCurve25519Public(a), toCurve25519Public(b)];
+  return first !== null && second !== null && same(first, second);
+}
+
+function acceptKeyExchange(
+  own: OwnDevice,
+  record: SessionRecord | null,
+  exchange: KeyExchange,
+  wire: Wire,
+  payload: Uint8Array | null,
+  now: number,
+): Result<Decrypted> {
+  const message = wire.read(exchange.message);
+  if (!message.ok) return message;
+  const signedPrekey = own.signedPrekeys.find(({ id }) => id === exchange.signedPrekeyId);
+  const prekey = findPrekey(own, exchange.prekeyId, exchange.ephemeralKey);
+  if (signedPrekey === undefined || prekey === null) return unknownPrekey();
+  const { identityKey, ephemeralKey } = exchange;
+  const secret = agreeAsResponder(
+    own.identitySeed,
+    signedPrekey,
+    prekey,
+    identityKey,
+    ephemeralKey,
+    wire.keyAgreementInfo,
+  );
+  if (!secret.ok) return secret;
+  const session: Session = {
+    wire: wire.name,
+    initiator: false,
+    sendable: true,
+    theirIdentityKey: identityKey.slice(),
+    ephemeralKey: ephemeralKey.slice(),
+    pending: null,
+    ratchet: respondRatchet(secret.value, { privateKey: signedPrekey.privateKey, publicKey: signedPrekey.publicKey }),
+  };
+  const opened = openOn(own, wire, session, message.value, payload);
+  wipe(secret.value);
+  if (!opened.ok) return opened;
+  return {
+    ok: true,
+    value: {
+      content: opened.value.content,
+      // §5.6: the new session replaces the old one, which stays readable.
+      record: withSessionInFront(record, opened.value.session, null),
+      own: consumePrekey(own, exchange.prekeyId, ephemeralKey, now),
+      newSession: true,
+      heartbeatDue: opened.value.heartbeatDue,
+      identityKey: session.theirIdentityKey,
+    },
+  };
+}
+
+/** The identity key, 32 bytes, in an OMEMOKeyExchange: which device's record `decrypt` needs. Not authenticated yet. */
+export function identityOf(data: Uint8Array): Result<Uint8Array> {
+  const exchange = decodeKeyExchange(data);
+  return exchange.ok ? { ok: true, value: exchange.value.identityKey.slice() } : exchange;
+}
+
+/**
+ * Decrypts one message. `record` is that of the sending device: for a key exchange the one of `identityOf(data)` (null
+ * when there is none), else of the identity known for the device id. Nothing given is changed; on failure nothing is to
+ * be stored. `now` in Unix milliseconds.
+ *
+ * Errors: `malformed`, `forged`, `replayed` (to be ignored silently, XEP-0384 §6), `too-far-ahead`, `unknown-prekey`,
+ * `no-session`, `mismatch` (the key exchange is by another identity than the record), all `encryption.…`.
+ */
+export function decrypt(
+  own: OwnDevice,
+  record: SessionRecord | null,
+  envelope: IncomingEnvelope,
+  now: number,
+): Result<Decrypted> {
+  const wire = wireOmemo2;
+  const { data, payload } = envelope;
+  const sessions = record?.sessions.filter((session) => session.wire === wire.name) ?? [];
+  if (!envelope.keyExchange) return decryptOnSessions(own, record, sessions, wire, data, payload);
+
+  const exchange = decodeKeyExchange(data);
+  if (!exchange.ok) return exchange;
+  const { identityKey, ephemeralKey, message } = exchange.value;
+  if (sameIdentity(identityKey, own.identityKey)) return malformed('a key exchange with ourselves');
+  const [known] = record?.sessions ?? [];
+  if (known !== undefined && !sameIdentity(known.theirIdentityKey, identityKey)) return mismatch();
+  // §4.3: the same ephemeral key again means that only the inner message is new.
+  const repeated = sessions.filter((session) => !session.initiator && same(session.ephemeralKey, ephemeralKey));
+  if (repeated.length > 0) return decryptOnSessions(own, record, repeated, wire, message, payload);
+  return acceptKeyExchange(own, record, exchange.value, wire, payload, now);
+}

@@ -1,0 +1,125 @@
+/** From content to envelopes: one payload, one `<key/>` for each device. */
+import type { AppError, Result } from '../../shared/errors.ts';
+import type { DeviceId } from '../../shared/model.ts';
+import { checkBundle } from './bundle-check.ts';
+import { badBundle, noSession } from './failures.ts';
+import type { OwnDevice } from './own-device.ts';
+import { EMPTY_KEY, sealPayload } from './payload.ts';
+import { wipe } from './primitives/sodium.ts';
+import { keyPairOf } from './primitives/x25519.ts';
+import { encodeKeyExchange } from './protobuf.ts';
+import { initiateRatchet, ratchetForward } from './ratchet/double-ratchet.ts';
+import { currentSession, type Session, type SessionRecord, withSessionInFront } from './session-record.ts';
+import type { Bundle, EncryptedKey, RandomBytes } from './types.ts';
+import type { Wire } from './wire.ts';
+import { wireOmemo2 } from './wire-omemo2.ts';
+import { agreeAsInitiator } from './x3dh.ts';
+
+/** One device to encrypt for. A session in the record is used; without one, the bundle starts a new session. */
+export interface EncryptTarget {
+  readonly deviceId: DeviceId;
+  readonly record: SessionRecord | null;
+  readonly bundle: Bundle | null;
+}
+
+export interface Encrypted {
+  readonly keys: readonly EncryptedKey[];
+  /** The `<payload/>`; null for an empty message. */
+  readonly payload: Uint8Array | null;
+  /** By index into `targets`: the records to store in the same transaction as the message. */
+  readonly records: ReadonlyMap<number, SessionRecord>;
+  /** Devices left out; the others are encrypted for all the same. */
+  readonly failures: readonly { readonly index: number; readonly error: AppError }[];
+}
+
+function startSession(own: OwnDevice, bundle: Bundle, wire: Wire, random: RandomBytes): Result<Session> {
+  const checked = checkBundle(bundle);
+  if (!checked.ok) return checked;
+  const { identityKey, signedPrekey, signedPrekeyId, prekeys } = checked.value;
+  // §5.4: "A random pk entry is selected".
+  const [a = 0, b = 0, c = 0, d = 0] = random(4);
+  const prekey = prekeys[(((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % prekeys.length];
+  if (prekey === undefined) return badBundle('no prekey');
+  const ephemeral = keyPairOf(random(32));
+  const remote = { identityKey, signedPrekey, prekey: prekey.key };
+  const secret = agreeAsInitiator(own.identitySeed, ephemeral, remote, wire.keyAgreementInfo);
+  wipe(ephemeral.privateKey);
+  if (!secret.ok) return secret;
+  return {
+    ok: true,
+    value: {
+      wire: wire.name,
+      initiator: true,
+      sendable: true,
+      theirIdentityKey: identityKey.slice(),
+      ephemeralKey: ephemeral.publicKey,
+      pending: { prekeyId: prekey.id, signedPrekeyId },
+      ratchet: initiateRatchet(secret.value, signedPrekey.slice()),
+    },
+  };
+}
+
+function encryptFor(
+  own: OwnDevice,
+  target: EncryptTarget,
+  plaintext: Uint8Array,
+  random: RandomBytes,
+): Result<{ readonly key: EncryptedKey; readonly record: SessionRecord }> {
+  const wire = wireOmemo2;
+  const existing = currentSession(target.record, wire.name);
+  let session = existing;
+  if (session === null) {
+    if (target.bundle === null) return noSession();
+    if (target.bundle.deviceId !== target.deviceId) return badBundle('device id');
+    const started = startSession(own, target.bundle, wire, random);
+    if (!started.ok) return started;
+    session = started.value;
+  }
+  const step = ratchetForward(session.ratchet, wire.rootChainInfo, random);
+  if (!step.ok) return step;
+  const { state, header, messageKey } = step.value;
+  const { initiator, pending, theirIdentityKey, ephemeralKey } = session;
+  const associatedData = wire.associatedData({
+    initiator: initiator ? own.identityKey : theirIdentityKey,
+    responder: initiator ? theirIdentityKey : own.identityKey,
+    sender: initiator ? 'initiator' : 'responder',
+  });
+  const message = wire.seal(messageKey, associatedData, header, plaintext);
+  wipe(messageKey);
+  const data =
+    pending === null ? message : encodeKeyExchange({ ...pending, identityKey: own.identityKey, ephemeralKey, message });
+  return {
+    ok: true,
+    value: {
+      key: { deviceId: target.deviceId, keyExchange: pending !== null, data },
+      record: withSessionInFront(target.record, { ...session, ratchet: state }, existing),
+    },
+  };
+}
+
+/**
+ * Encrypts `content` (an SCE envelope; null: an empty message, XEP-0384 §5.5.3) for each target. The order of `keys`
+ * is the order of the targets without those in `failures`. Nothing given is changed.
+ */
+export function encrypt(
+  own: OwnDevice,
+  targets: readonly EncryptTarget[],
+  content: Uint8Array | null,
+  random: RandomBytes,
+): Encrypted {
+  const sealed = content === null ? { payload: null, keyMaterial: EMPTY_KEY } : sealPayload(content, random);
+  const keys: EncryptedKey[] = [];
+  const records = new Map<number, SessionRecord>();
+  const failures: { index: number; error: AppError }[] = [];
+  targets.forEach((target, index) => {
+    const result = encryptFor(own, target, sealed.keyMaterial, random);
+    if (result.ok) {
+      keys.push(result.value.key);
+      records.set(index, result.value.record);
+    } else {
+      failures.push({ index, error: result.error });
+    }
+  });
+  if (content !== null) wipe(sealed.keyMaterial);
+  return { keys, payload: sealed.payload, records, failures };
+}

@@ -1,0 +1,19 @@
+/** The one place that loads libsodium (WebAssembly, so the same code in every host). */
+import sodium from 'libsodium-wrappers-sumo';
+
+/** Must have resolved before any other function of `e2ee` is called. */
+export async function ready(): Promise<void> {
+  await sodium.ready;
+}
+
+/** Compares in constant time; false for different lengths (which are no secret). */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && sodium.memcmp(a, b);
+}
+
+/** Overwrites secrets that are no longer needed. Copies the engine may have made are out of reach. */
+export function wipe(...secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) sodium.memzero(secret);
+}
+
+export { sodium };
