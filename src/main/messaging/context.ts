@@ -65,7 +65,13 @@ export type AfterCommit = (action: () => void) => void;
 /** One transaction; what `after` was given runs when it is on disk, and not at all when it was rolled back. */
 export function inTransaction<T>(context: MessagingContext, work: (after: AfterCommit) => T): T {
   const actions: (() => void)[] = [];
-  const value = context.store.transaction(() => work((action) => actions.push(action)));
+  let value: T;
+  try {
+    value = context.store.transaction(() => work((action) => actions.push(action)));
+  } catch (error) {
+    context.cipher.rolledBack();
+    throw error;
+  }
   for (const action of actions) action();
   return value;
 }

@@ -109,7 +109,7 @@ export class KeyDirectory {
       const existing = this.#context.store.devices.get(owner, deviceId);
       learnDevice(this.#context, after, owner, {
         deviceId,
-        identityKey: result.value.identityKey,
+        identityKey: this.#context.cipher.canonicalIdentity(result.value.identityKey),
         // What a contact without an account shows us itself is all there is to announce.
         active: existing?.active ?? contact?.jid === null,
       });
@@ -136,8 +136,7 @@ export class KeyDirectory {
     if (!answer.ok) return answer;
     const bundle = readBundle(fetchedItem(answer.value, bundlesNode, String(deviceId)), deviceId);
     if (!bundle.ok) return bundle;
-    if (this.#context.cipher.bundleIsValid(bundle.value)) return bundle;
-    return fail('encryption.bad-bundle', 'A device published encryption keys that cannot be used.');
+    return this.#context.cipher.checkBundle(bundle.value);
   }
 
   /** A PEP notification (XEP-0163 §4.3). `arrival.from` is the bare sender as the server vouches for it. */

@@ -3,7 +3,7 @@
  * `<iq/>` is asked of a server (PEP, XEP-0163) and of a libp2p peer itself.
  */
 import xml, { type Element } from '@xmpp/xml';
-import { fail, ok, type Result } from '../../shared/errors.ts';
+import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { DeviceId } from '../../shared/model.ts';
 import type { Bundle } from '../e2ee/types.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
@@ -75,7 +75,7 @@ export function readBundle(element: Element | undefined, deviceId: DeviceId): Re
   if (!element?.is('bundle', omemoNamespace)) return malformed('not a bundle');
   const bytes = (name: string, length: number): Uint8Array | null =>
     decodeBase64(element.getChildText(name, omemoNamespace) ?? '!', length);
-  const signedPrekeyId = parseDeviceId(element.getChild('spk', omemoNamespace)?.attrs['id']);
+  const signedPrekeyId = parsePrekeyId(element.getChild('spk', omemoNamespace)?.attrs['id']);
   const signedPrekey = bytes('spk', 32);
   const signedPrekeySignature = bytes('spks', 64);
   const identityKey = bytes('ik', 32);
@@ -83,9 +83,10 @@ export function readBundle(element: Element | undefined, deviceId: DeviceId): Re
     return malformed('bad bundle');
   const prekeys = new Map<number, Uint8Array>();
   for (const prekey of element.getChild('prekeys', omemoNamespace)?.getChildren('pk', omemoNamespace) ?? []) {
-    const id = parseDeviceId(prekey.attrs['id']);
+    const id = parsePrekeyId(prekey.attrs['id']);
     const key = decodeBase64(prekey.getText(), 32);
-    if (id === null || !key || prekeys.has(id)) return malformed('bad prekey');
+    // Prekeys are not signed: one bad one must not shut the device out.
+    if (id === null || !key || prekeys.has(id)) continue;
     prekeys.set(id, key);
     if (prekeys.size > maxPrekeys) return malformed('too many prekeys');
   }
@@ -98,6 +99,13 @@ export function readBundle(element: Element | undefined, deviceId: DeviceId): Re
     signedPrekeySignature,
     prekeys: [...prekeys].map(([id, key]) => ({ id, key })),
   });
+}
+
+/** XEP-0384 says 1…2³¹−1; clients in use also write 0 and beyond. Whatever fits the protobuf is taken. */
+function parsePrekeyId(text: unknown): number | null {
+  if (typeof text !== 'string' || !/^[0-9]{1,10}$/.test(text)) return null;
+  const id = Number(text);
+  return id <= 0xffffffff ? id : null;
 }
 
 let requestCounter = 0;
@@ -168,6 +176,6 @@ function dataForm(type: string, fields: readonly (readonly [string, string])[]):
   );
 }
 
-function malformed(detail: string): { readonly ok: false; readonly error: import('../../shared/errors.ts').AppError } {
+function malformed(detail: string): { readonly ok: false; readonly error: AppError } {
   return fail('encryption.bad-bundle', 'A device published encryption keys that cannot be used.', '', detail);
 }

@@ -44,14 +44,20 @@ export interface MessageCipher {
   hasSession(identityKey: Uint8Array, deviceId: DeviceId): boolean;
   encrypt(recipients: readonly CipherRecipient[], plaintext: Uint8Array | null): CipherOutput;
   decrypt(input: CipherInput): Result<Decrypted>;
-  /** The sender's identity as the key exchange states it (proved only by decrypting); null when it is none. */
+  /** The sender's identity, canonical, as the key exchange states it (proved only by decrypting); null when it is none. */
   statedIdentity(key: EncryptedKey): Uint8Array | null;
   /** Forgets the session for sending; the next message begins with a key exchange. */
   forgetSession(identityKey: Uint8Array, deviceId: DeviceId): void;
   ownBundle(): Bundle;
   /** Rotates the signed prekey and refills prekeys where due; true when the bundle changed. */
   maintain(): boolean;
-  bundleIsValid(bundle: Bundle): boolean;
+  /** The bundle without unusable prekeys, or `encryption.bad-bundle`. */
+  checkBundle(bundle: Bundle): Result<Bundle>;
+  /** The form of an identity key under which its sessions and duplicate keys are kept, 32 bytes: two clients may write
+   * the same key with and without its sign bit (XEP-0384 §4.2). */
+  canonicalIdentity(identityKey: Uint8Array): Uint8Array;
+  /** A transaction was rolled back: nothing remembered since is true. */
+  rolledBack(): void;
   /** Lower-case hex of the identity key in Curve25519 form (XEP-0384 §8). */
   fingerprint(identityKey: Uint8Array): string;
 }

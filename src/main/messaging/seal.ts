@@ -139,7 +139,8 @@ export function encryptFor(
 ): SealedKeys {
   const usable = devices.flatMap((device) => {
     const bundle = directory.cachedBundle(device.owner, device.deviceId);
-    const identityKey = device.identityKey ?? bundle?.identityKey ?? null;
+    const stated = device.identityKey ?? bundle?.identityKey ?? null;
+    const identityKey = stated && context.cipher.canonicalIdentity(stated);
     if (!identityKey || (!bundle && !context.cipher.hasSession(identityKey, device.deviceId))) return [];
     return [{ owner: device.owner, deviceId: device.deviceId, identityKey, bundle }];
   });

@@ -1,0 +1,132 @@
+/** The end-to-end encryption over the store: what messaging calls inside its transactions. */
+import { ok } from '../../shared/errors.ts';
+import type { DeviceId } from '../../shared/model.ts';
+import * as omemo from '../e2ee/omemo.ts';
+import type { RandomBytes } from '../e2ee/types.ts';
+import type { MessageCipher } from '../messaging/message-cipher.ts';
+import type { Store } from '../storage/records.ts';
+
+/** Parsed sessions kept at hand; parsing one costs more than a ratchet step. */
+const rememberedSessions = 256;
+
+export function createOmemoCipher(store: Store, random: RandomBytes, now: () => number): MessageCipher {
+  let own: omemo.OwnDevice | null = null;
+  const records = new Map<string, omemo.SessionRecord | null>();
+
+  const ownDevice = (): omemo.OwnDevice => {
+    if (!own) {
+      const self = store.self.get();
+      if (!self) throw new Error('encryption runs only with a profile that has an identity');
+      own = omemo.parseOwnDevice(self.device);
+    }
+    return own;
+  };
+  const keepOwn = (device: omemo.OwnDevice): void => {
+    store.self.putDevice(omemo.serializeOwnDevice(device));
+    own = device;
+  };
+  const nameOf = (identityKey: Uint8Array, deviceId: DeviceId): string =>
+    `${Buffer.from(identityKey).toString('base64')}/${deviceId}`;
+  const recordOf = (identityKey: Uint8Array, deviceId: DeviceId): omemo.SessionRecord | null => {
+    const name = nameOf(identityKey, deviceId);
+    let record = records.get(name);
+    if (record === undefined) {
+      const row = store.sessions.get(identityKey, deviceId);
+      record = row ? omemo.parseRecord(row.state) : null;
+    }
+    remember(name, record);
+    return record;
+  };
+  const remember = (name: string, record: omemo.SessionRecord | null): void => {
+    records.delete(name);
+    records.set(name, record);
+    const oldest = records.keys().next();
+    if (records.size > rememberedSessions && !oldest.done) records.delete(oldest.value);
+  };
+  const keepRecord = (identityKey: Uint8Array, deviceId: DeviceId, record: omemo.SessionRecord): void => {
+    store.sessions.put({ identityKey, deviceId, state: omemo.serializeRecord(record) });
+    remember(nameOf(identityKey, deviceId), record);
+  };
+  const canonicalIdentity = (identityKey: Uint8Array): Uint8Array => {
+    const canonical = identityKey.slice();
+    canonical[31] = (canonical[31] ?? 0) & 0x7f;
+    return canonical;
+  };
+
+  return {
+    canonicalIdentity,
+    hasSession: (identityKey, deviceId) => omemo.hasSession(recordOf(identityKey, deviceId)),
+
+    encrypt(recipients, plaintext) {
+      const targets = recipients.map((recipient) => ({
+        deviceId: recipient.deviceId,
+        record: recordOf(recipient.identityKey, recipient.deviceId),
+        bundle: recipient.bundle,
+      }));
+      const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random, now());
+      const failed = new Set(encrypted.failures.map((failure) => failure.index));
+      const made = encrypted.keys.values();
+      const keys = recipients.map((recipient, index) => {
+        const record = encrypted.records.get(index);
+        if (record) keepRecord(recipient.identityKey, recipient.deviceId, record);
+        return failed.has(index) ? null : (made.next().value ?? null);
+      });
+      return { payload: encrypted.payload, keys };
+    },
+
+    decrypt(input) {
+      const identityKey =
+        input.senderIdentity ?? (input.key.keyExchange ? statedIdentity(input.key.data, canonicalIdentity) : null);
+      const record = identityKey ? recordOf(identityKey, input.senderDeviceId) : null;
+      const result = omemo.decrypt(
+        ownDevice(),
+        record,
+        {
+          senderDeviceId: input.senderDeviceId,
+          keyExchange: input.key.keyExchange,
+          data: input.key.data,
+          payload: input.payload,
+        },
+        now(),
+      );
+      if (!result.ok) return result;
+      const { value } = result;
+      keepRecord(canonicalIdentity(value.identityKey), input.senderDeviceId, value.record);
+      if (value.own) keepOwn(omemo.maintainOwnDevice(value.own, random, now()) ?? value.own);
+      return ok({
+        plaintext: value.content,
+        newSession: value.newSession,
+        heartbeatDue: value.heartbeatDue,
+        bundleChanged: value.own !== null,
+      });
+    },
+
+    statedIdentity: (key) => (key.keyExchange ? statedIdentity(key.data, canonicalIdentity) : null),
+
+    forgetSession(identityKey, deviceId) {
+      const record = recordOf(identityKey, deviceId);
+      if (record) keepRecord(identityKey, deviceId, omemo.archiveSessions(record));
+    },
+
+    ownBundle: () => omemo.bundleOf(ownDevice()),
+
+    maintain() {
+      const maintained = omemo.maintainOwnDevice(ownDevice(), random, now());
+      if (maintained) keepOwn(maintained);
+      return maintained !== null;
+    },
+
+    checkBundle: omemo.checkBundle,
+    fingerprint: omemo.fingerprintOf,
+
+    rolledBack() {
+      own = null;
+      records.clear();
+    },
+  };
+}
+
+function statedIdentity(data: Uint8Array, canonical: (key: Uint8Array) => Uint8Array): Uint8Array | null {
+  const stated = omemo.identityOf(data);
+  return stated.ok ? canonical(stated.value) : null;
+}

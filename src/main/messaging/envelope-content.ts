@@ -1,0 +1,205 @@
+/** What a decrypted envelope does: text, receipts, markers, introductions, each handed to where it belongs. */
+import type { Element } from '@xmpp/xml';
+import { fail, ok, type Result } from '../../shared/errors.ts';
+import type { DeviceId, Message, MessageId } from '../../shared/model.ts';
+import type { ContactRecord } from '../storage/records.ts';
+import type { Arrival } from '../transports/transport.ts';
+import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
+import { conversationWith, displayTime, insertMessage } from './conversation-timeline.ts';
+import { recordDelivery } from './delivery-record.ts';
+import type { Gaps } from './gaps.ts';
+import { introductionElement, introductionIn } from './introductions.ts';
+import { displayedIn } from './markers.ts';
+import { takeIntroduction } from './meet-again.ts';
+import { type Order, orderIn } from './order.ts';
+import type { Outbox } from './outbox.ts';
+import { asksForReceipt, receiptFor, receiptsIn } from './receipts.ts';
+import { addressPair, bareAddress, isAddressOf, isOwnAddress } from './recipients.ts';
+import { type Envelope, readEnvelope } from './sce-envelope.ts';
+import { contactFor, type Sender } from './sender.ts';
+import { bodyIn } from './text-body.ts';
+
+export interface Taken {
+  readonly id: MessageId;
+  readonly stanza: Element;
+  readonly arrival: Arrival;
+  readonly sender: Sender;
+  readonly deviceId: DeviceId;
+  readonly identityKey: Uint8Array;
+}
+
+export class EnvelopeReader {
+  readonly #context: MessagingContext;
+  readonly #outbox: Outbox;
+  readonly #gaps: Gaps;
+
+  constructor(context: MessagingContext, outbox: Outbox, gaps: Gaps) {
+    this.#context = context;
+    this.#outbox = outbox;
+    this.#gaps = gaps;
+  }
+
+  /** Inside the transaction of the decryption. `answered`: something encrypted goes back to the device anyway. */
+  take(taken: Taken, plaintext: Uint8Array, after: AfterCommit): Result<{ readonly answered: boolean }> {
+    const envelope = readEnvelope(plaintext);
+    if (!envelope.ok) return envelope;
+    if (taken.sender.owner === 'self') return this.#takeOwn(taken, envelope.value, after);
+    const contact = taken.sender.contact;
+    if (!contact) return ok({ answered: false });
+    if (!isMeantForUs(this.#context, contact, envelope.value)) {
+      return fail('encryption.mismatch', 'A message was not written for this conversation.');
+    }
+    return ok({ answered: this.#takeFrom(contact, taken, envelope.value, after) });
+  }
+
+  #takeFrom(contact: ContactRecord, taken: Taken, envelope: Envelope, after: AfterCommit): boolean {
+    const { content } = envelope;
+    for (const id of receiptsIn(content)) this.#outbox.acknowledged(contact.id, taken.deviceId, id, after);
+    for (const id of displayedIn(content)) this.#displayed(contact, id, after);
+    const answers: Element[] = [];
+    const reader = envelope.to ?? '';
+    const introduction = introductionIn(this.#context, content, taken.identityKey, reader);
+    let current = contact;
+    if (introduction) {
+      const met = takeIntroduction(this.#context, this.#outbox, contact, introduction, after);
+      current = met.contact;
+      const pair = addressPair(this.#context, current);
+      if (met.answer && pair && current.subscription !== 'pending-in') {
+        answers.push(introductionElement(this.#context, current, pair.to));
+      }
+    }
+    const body = bodyIn(content);
+    if (body !== null) this.#insertText(current, taken, envelope, body, 'in', after);
+    const wanted = asksForReceipt(content) && taken.arrival.route === 'server';
+    if (wanted && current.subscription !== 'pending-in') answers.push(receiptFor(taken.id));
+    if (answers.length > 0) this.#answer(current, answers, after);
+    return answers.length > 0;
+  }
+
+  /** What another device of ours said: shown as ours. */
+  #takeOwn(taken: Taken, envelope: Envelope, after: AfterCommit): Result<{ readonly answered: boolean }> {
+    const { content, from, to } = envelope;
+    const outer = taken.sender.contact;
+    const contact = to === null ? outer : contactFor(this.#context, to);
+    const honest = (from === null || isOwnAddress(this.#context, from)) && (!outer || outer.id === contact?.id);
+    if (!honest) return fail('encryption.mismatch', 'A message was not written for this conversation.');
+    if (!contact) return ok({ answered: false });
+    for (const id of displayedIn(content)) {
+      const conversation = this.#context.store.conversations.byContact(contact.id);
+      const message = this.#context.store.messages.get(id);
+      if (!conversation || message?.conversationId !== conversation.id) continue;
+      this.#context.store.conversations.markRead(conversation.id, id);
+      after(() => this.#context.events.conversation(conversation.id));
+    }
+    const body = bodyIn(content);
+    if (body !== null) this.#insertText(contact, taken, envelope, body, 'out', after);
+    return ok({ answered: false });
+  }
+
+  #insertText(
+    contact: ContactRecord,
+    taken: Taken,
+    envelope: Envelope,
+    body: string,
+    direction: 'in' | 'out',
+    after: AfterCommit,
+  ): void {
+    const { store, now } = this.#context;
+    const conversation = conversationWith(this.#context, contact.id);
+    const order = orderIn(envelope.content);
+    const receivedAt = now();
+    const sentAt = envelope.time ?? taken.arrival.delayedSince ?? receivedAt;
+    const message = insertMessage(this.#context, after, {
+      id: freeId(this.#context, taken.id),
+      conversationId: conversation.id,
+      direction,
+      kind: 'text',
+      body,
+      sentAt,
+      receivedAt,
+      sortAt: displayTime({
+        sentAt,
+        receivedAt: Math.min(receivedAt, taken.arrival.delayedSince ?? receivedAt),
+        seenAt: this.#seenAt(order, (message) => message.conversationId === conversation.id),
+      }),
+      senderOwner: direction === 'out' ? 'self' : contact.id,
+      senderDeviceId: taken.deviceId,
+      encryption: 'omemo2',
+      route: taken.arrival.route,
+      state: direction === 'out' ? 'on-server' : 'on-device',
+      orderCounter: order?.counter ?? null,
+    });
+    if (!message || direction === 'out') return;
+    if (order) {
+      this.#gaps.saw(
+        {
+          conversationId: conversation.id,
+          owner: contact.id,
+          deviceId: taken.deviceId,
+          identityKey: taken.identityKey,
+          counter: order.counter,
+        },
+        after,
+      );
+    }
+    // Opening a conversation that was removed by hand is the store's business; being told is everybody's.
+    if (store.conversations.get(conversation.id)) after(() => this.#context.events.arrived(message));
+  }
+
+  #seenAt(order: Order | null, isHere: (message: Message) => boolean): number | null {
+    const seen = order?.after ? this.#context.store.messages.get(order.after) : null;
+    return seen && isHere(seen) ? seen.sortAt : null;
+  }
+
+  #displayed(contact: ContactRecord, id: MessageId, after: AfterCommit): void {
+    const message = this.#context.store.messages.get(id);
+    const conversation = this.#context.store.conversations.byContact(contact.id);
+    if (!message || message.conversationId !== conversation?.id || message.direction !== 'out') return;
+    for (const read of this.#context.store.messages.unreadOutgoingUpTo(id)) {
+      recordDelivery(this.#context, after, read.id, { type: 'displayed' });
+    }
+  }
+
+  /** The same message again: its sender does not know yet that we have it. */
+  acknowledgeAgain(contact: ContactRecord, id: MessageId, arrival: Arrival, after: AfterCommit): void {
+    const message = this.#context.store.messages.get(id);
+    if (arrival.route !== 'server' || message?.direction !== 'in' || contact.subscription === 'pending-in') return;
+    this.#answer(contact, [receiptFor(id)], after);
+  }
+
+  #answer(contact: ContactRecord, content: readonly Element[], after: AfterCommit): void {
+    this.#outbox.add(
+      {
+        messageId: crypto.randomUUID() as string as MessageId,
+        contactId: contact.id,
+        kind: 'control',
+        content,
+        preference: conversationWith(this.#context, contact.id).routePreference,
+        choice: null,
+      },
+      after,
+    );
+  }
+}
+
+/** XEP-0420 §4: from and to inside must be the two ends of this conversation, whatever route carried it. */
+function isMeantForUs(context: MessagingContext, contact: ContactRecord, envelope: Envelope): boolean {
+  const { from, to } = envelope;
+  if (from !== null && !isAddressOf(contact, from)) return false;
+  return to === null || isOwnAddress(context, bareAddress(to));
+}
+
+/** Ids are unique here, but other clients count 1, 2, 3: a clash with another person's message loses nothing. */
+function freeId(context: MessagingContext, id: MessageId): MessageId {
+  return context.store.messages.get(id) ? (`${id}#${crypto.randomUUID()}` as MessageId) : id;
+}
+
+/** The id by which its sender knows a message. */
+export function wireId(id: MessageId): MessageId {
+  const mark = id.indexOf('#');
+  return mark < 0 ? id : (id.slice(0, mark) as MessageId);
+}
+
+export function isFromThisDevice(context: MessagingContext, message: Message): boolean {
+  return message.senderDevice === `self/${selfOf(context).deviceId}`;
+}

@@ -1,0 +1,244 @@
+/**
+ * Taking what arrives. One transaction per stanza: duplicate check, then ratchet step + plaintext + duplicate key +
+ * archive cursor + queued answers. The transport acknowledges only after that.
+ */
+import type { Element } from '@xmpp/xml';
+import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
+import type { MessageId } from '../../shared/model.ts';
+import type { EncryptedKey } from '../e2ee/types.ts';
+import type { ContactRecord } from '../storage/records.ts';
+import type { Arrival, IncomingStanza } from '../transports/transport.ts';
+import { type AfterCommit, accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
+import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
+import { learnDevice, type Owner } from './device-records.ts';
+import type { EnvelopeReader } from './envelope-content.ts';
+import type { KeyDirectory } from './key-directory.ts';
+import type { MessageCipher } from './message-cipher.ts';
+import { type EncryptedElement, omemoNamespace, readEncrypted } from './omemo-stanza.ts';
+import { takePlainMessage } from './plain-messages.ts';
+import { isOwnAddress } from './recipients.ts';
+import { type Sender, senderOf } from './sender.ts';
+import type { SessionCare } from './session-care.ts';
+
+const maxIdLength = 256;
+type Decrypted = Extract<ReturnType<MessageCipher['decrypt']>, { ok: true }>['value'];
+
+export class Inbox {
+  readonly #context: MessagingContext;
+  readonly #directory: KeyDirectory;
+  readonly #care: SessionCare;
+  readonly #reader: EnvelopeReader;
+
+  constructor(context: MessagingContext, directory: KeyDirectory, care: SessionCare, reader: EnvelopeReader) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#care = care;
+    this.#reader = reader;
+  }
+
+  /** Resolves when the stanza is durably taken. */
+  async take({ stanza, arrival }: IncomingStanza): Promise<void> {
+    if (stanza.getName() !== 'message' || stanza.attrs['type'] === 'error') return;
+    if (this.#directory.handleEvent(stanza, arrival)) return;
+    this.#context.crashPoint('inbox.received');
+    inTransaction(this.#context, (after) => {
+      this.#takeMessage(stanza, arrival, after);
+      if (arrival.archiveId !== null && this.#movesCursor(arrival)) {
+        this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
+      }
+      this.#context.crashPoint('inbox.before-commit');
+    });
+    this.#context.crashPoint('inbox.committed');
+  }
+
+  /** While the archive is being read, a live message must not move the cursor past what was not read yet. */
+  #movesCursor(arrival: Arrival): boolean {
+    return arrival.kind === 'archive' || !this.#context.catchingUp();
+  }
+
+  #takeMessage(stanza: Element, arrival: Arrival, after: AfterCommit): void {
+    const encrypted = stanza.getChild('encrypted', omemoNamespace);
+    const sender = senderOf(this.#context, stanza, arrival);
+    if (!sender) return;
+    if (!encrypted) {
+      takePlainMessage(this.#context, stanza, arrival, sender, after);
+      return;
+    }
+    const parsed = readEncrypted(encrypted);
+    if (!parsed.ok) {
+      this.#undecryptable(stanza, sender, 0, parsed.error, after);
+      return;
+    }
+    this.#takeEncrypted(stanza, arrival, sender, parsed.value, after);
+  }
+
+  #takeEncrypted(
+    stanza: Element,
+    arrival: Arrival,
+    sender: Sender,
+    encrypted: EncryptedElement,
+    after: AfterCommit,
+  ): void {
+    const self = selfOf(this.#context);
+    if (sender.owner === 'self' && encrypted.sid === self.deviceId) return;
+    const id = messageIdOf(stanza, encrypted);
+    const keys = encrypted.recipients
+      .filter((recipient) => isOwnAddress(this.#context, recipient.jid))
+      .flatMap((recipient) => recipient.keys)
+      .filter((key) => key.deviceId === self.deviceId);
+    if (keys.length === 0) {
+      const error = fail('encryption.not-for-us', 'A message was not encrypted for this device.').error;
+      if (encrypted.payload) this.#undecryptable(stanza, sender, encrypted.sid, error, after);
+      return;
+    }
+    const outcome = this.#decryptAny(sender.owner, arrival, encrypted, keys, id, after);
+    if (outcome === 'duplicate') {
+      if (arrival.kind === 'live' && sender.contact) this.#reader.acknowledgeAgain(sender.contact, id, arrival, after);
+      return;
+    }
+    if (!outcome.ok) {
+      // Decrypted before under another id (a replay): nothing to say (XEP-0384 §6).
+      if (outcome.error.code === 'encryption.replayed') return;
+      this.#undecryptable(stanza, sender, encrypted.sid, outcome.error, after);
+      if (sender.owner !== 'self') this.#care.broken({ contactId: sender.owner, deviceId: encrypted.sid }, after);
+      return;
+    }
+    this.#decrypted(stanza, arrival, sender, encrypted.sid, id, outcome.value, after);
+  }
+
+  /** Tries each key that may be ours; the first that decrypts is it. */
+  #decryptAny(
+    owner: Owner,
+    arrival: Arrival,
+    encrypted: EncryptedElement,
+    keys: readonly EncryptedKey[],
+    id: MessageId,
+    after: AfterCommit,
+  ): 'duplicate' | Result<Decrypted & { readonly identityKey: Uint8Array }> {
+    let failure: AppError | null = null;
+    for (const key of keys) {
+      const known = this.#context.store.devices.get(owner, encrypted.sid)?.identityKey ?? null;
+      const identityKey = this.#context.cipher.statedIdentity(key) ?? known;
+      if (!identityKey) {
+        failure ??= fail('encryption.no-session', 'A message came from a device this one has no session with.').error;
+        continue;
+      }
+      // A direct link carries only what the device at its other end says itself.
+      const linked = arrival.device;
+      if (
+        linked &&
+        (linked.deviceId !== encrypted.sid ||
+          !sameBytes(this.#context.cipher.canonicalIdentity(linked.identityKey), identityKey))
+      ) {
+        failure = fail('encryption.forged', 'A message claimed to come from another device.').error;
+        continue;
+      }
+      if (this.#context.store.seen.has(identityKey, id)) return 'duplicate';
+      const result = this.#context.cipher.decrypt({
+        senderDeviceId: encrypted.sid,
+        senderIdentity: identityKey,
+        key,
+        payload: encrypted.payload,
+      });
+      if (result.ok) {
+        this.#context.crashPoint('inbox.decrypted');
+        this.#context.store.seen.add(identityKey, id, this.#context.now());
+        learnDevice(this.#context, after, owner, {
+          deviceId: encrypted.sid,
+          identityKey,
+          ...(arrival.route === 'direct' ? this.#activeBySight(owner) : {}),
+        });
+        return ok({ ...result.value, identityKey });
+      }
+      failure = result.error;
+    }
+    return { ok: false, error: failure ?? fail('encryption.not-for-us', 'There was no key for this device.').error };
+  }
+
+  /** A contact without an account has nowhere else to announce a device than in front of us. */
+  #activeBySight(owner: Owner): { readonly active?: boolean } {
+    const contact = owner === 'self' ? null : this.#context.store.contacts.get(owner);
+    return contact?.jid === null ? { active: true } : {};
+  }
+
+  #decrypted(
+    stanza: Element,
+    arrival: Arrival,
+    sender: Sender,
+    sid: number,
+    id: MessageId,
+    decrypted: Decrypted & { readonly identityKey: Uint8Array },
+    after: AfterCommit,
+  ): void {
+    if (decrypted.bundleChanged) after(() => void this.#directory.announce());
+    let answered = false;
+    if (decrypted.plaintext) {
+      const taken = this.#reader.take(
+        { id, stanza, arrival, sender, deviceId: sid, identityKey: decrypted.identityKey },
+        decrypted.plaintext,
+        after,
+      );
+      if (!taken.ok) this.#undecryptable(stanza, sender, sid, taken.error, after);
+      else answered = taken.value.answered;
+    }
+    if (sender.owner === 'self') return;
+    const due = (decrypted.newSession && !answered) || decrypted.heartbeatDue;
+    if (due) this.#care.answer({ contactId: sender.owner, deviceId: sid }, after);
+    this.#lookForDevice(sender.contact, sid, arrival, after);
+  }
+
+  /** XEP-0384 §6: a device that is not on the list makes us look at the list again. */
+  #lookForDevice(contact: ContactRecord | null, sid: number, arrival: Arrival, after: AfterCommit): void {
+    const jid = contact?.jid;
+    if (!contact || !jid || arrival.route !== 'server' || contact.subscription === 'pending-in') return;
+    if (this.#context.store.devices.get(contact.id, sid)?.active !== false) return;
+    after(() => {
+      this.#directory.fetchList(contact.id, jid).catch(() => this.#context.log('warn', 'list-not-fetched'));
+    });
+  }
+
+  /** Shown as what it is, once, however often and by whichever route the same stanza comes. */
+  #undecryptable(stanza: Element, sender: Sender, sid: number, error: AppError, after: AfterCommit): void {
+    this.#context.log('info', 'undecryptable', { code: error.code });
+    if (!sender.contact || sender.owner === 'self') return;
+    const conversation = conversationWith(this.#context, sender.contact.id);
+    const last = this.#context.store.conversations.summary(conversation.id).lastMessage;
+    // Many in a row (an archive from before this device existed) say no more than one.
+    if (last?.kind === 'undecryptable' && error.code === 'encryption.not-for-us') return;
+    const id: unknown = stanza.attrs['id'];
+    insertSystemMessage(
+      this.#context,
+      after,
+      conversation.id,
+      'undecryptable',
+      error.code === 'encryption.mismatch'
+        ? 'A message was refused: it was not written for this conversation.'
+        : 'A message could not be decrypted.',
+      {
+        owner: sender.owner,
+        deviceId: sid,
+        id:
+          typeof id === 'string' && id.length <= maxIdLength
+            ? `undecryptable/${sender.contact.id}/${id}`
+            : crypto.randomUUID(),
+      },
+    );
+  }
+
+  /** Whether an address is the account's own (for what only our own server may say). */
+  isOwnAccount(address: string): boolean {
+    return accountOf(this.#context)?.jid === address;
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/** The stanza's id; where a client gives none, something that is the same each time the same bytes come. */
+function messageIdOf(stanza: Element, encrypted: EncryptedElement): MessageId {
+  const id: unknown = stanza.attrs['id'];
+  if (typeof id === 'string' && id !== '' && id.length <= maxIdLength) return id as MessageId;
+  const own = encrypted.recipients[0]?.keys[0]?.data ?? new Uint8Array();
+  return `bytes-${Buffer.from((encrypted.payload ?? own).slice(-24)).toString('hex')}` as MessageId;
+}

@@ -1,0 +1,112 @@
+/** Taking an introduction: a contact's XID becomes known, and somebody known twice becomes one contact. */
+import type { ContactId, Message } from '../../shared/model.ts';
+import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
+import { conversationWith } from './conversation-timeline.ts';
+import type { Introduction } from './introductions.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface Met {
+  readonly contact: ContactRecord;
+  /** They do not know us yet: introduce ourselves back. */
+  readonly answer: boolean;
+}
+
+/** Inside a transaction. The XID was proved before this is called. */
+export function takeIntroduction(
+  context: MessagingContext,
+  outbox: Outbox,
+  contact: ContactRecord,
+  introduction: Introduction,
+  after: AfterCommit,
+): Met {
+  const { contacts } = context.store;
+  if (introduction.xid === selfOf(context).xid) return { contact, answer: false };
+  const isNew = contact.xid !== introduction.xid;
+  const other = isNew ? contacts.byAddress(introduction.xid) : null;
+  if (other && other.id !== contact.id) mergeInto(context, outbox, contact, other, after);
+  const named = contact.jid !== null && contact.name === localPart(contact.jid) && introduction.name !== '';
+  const updated: ContactRecord = {
+    ...contact,
+    name: named ? introduction.name : contact.name,
+    xid: introduction.xid,
+    xidShared: contact.xidShared || introduction.knowsUs,
+  };
+  if (isNew || updated.xidShared !== contact.xidShared || named) {
+    contacts.put(updated);
+    after(() => context.events.contact(contact.id));
+  }
+  after(() => context.addresses.learn(contact.id, introduction.addresses));
+  return { contact: updated, answer: isNew || !introduction.knowsUs };
+}
+
+function localPart(jid: string): string {
+  return jid.slice(0, jid.indexOf('@'));
+}
+
+/** One person, two contacts: everything of `gone` moves to `kept` before it is removed. */
+function mergeInto(
+  context: MessagingContext,
+  outbox: Outbox,
+  kept: ContactRecord,
+  gone: ContactRecord,
+  after: AfterCommit,
+): void {
+  const { store } = context;
+  const from = store.conversations.byContact(gone.id);
+  const messages = from ? allMessages(context, from.id) : [];
+  const queued = store.outbox.pending().filter((row) => row.contactId === gone.id);
+  const rows = queued.map((row) => ({ row, targets: store.outbox.targets(row.id) }));
+  const devices = store.devices.of(gone.id);
+  store.contacts.remove(gone.id);
+  const into = conversationWith(context, kept.id);
+  for (const message of messages) {
+    const [owner, device] = (message.senderDevice ?? '/').split('/');
+    store.messages.insert({
+      ...message,
+      conversationId: into.id,
+      senderOwner: owner === 'self' ? 'self' : owner === '' ? null : kept.id,
+      senderDeviceId: device ? Number(device) : null,
+      orderCounter: null,
+    });
+  }
+  for (const device of devices) {
+    if (!store.devices.get(kept.id, device.deviceId)) store.devices.put({ ...device, owner: kept.id });
+  }
+  for (const { row, targets } of rows) moveRow(context, row, targets, kept.id);
+  after(() => {
+    outbox.forget(gone.id);
+    outbox.reload(kept.id);
+    context.events.contactRemoved(gone.id, from?.id ?? null);
+    context.events.conversation(into.id);
+  });
+}
+
+function moveRow(
+  context: MessagingContext,
+  row: OutboxRecord,
+  targets: readonly OutboxTarget[],
+  contactId: ContactId,
+): void {
+  const { outbox } = context.store;
+  const moved = outbox.add({ ...row, contactId, stage: 'plaintext' });
+  if (row.stage !== 'encrypted') return;
+  outbox.setEncrypted(
+    moved.id,
+    row.stanza,
+    targets.map((target) => ({ ...target, owner: target.owner === 'self' ? 'self' : contactId })),
+  );
+}
+
+function allMessages(context: MessagingContext, conversationId: Message['conversationId']): Message[] {
+  const all: Message[] = [];
+  for (;;) {
+    const first = all[0];
+    const page = context.store.messages.page(conversationId, {
+      ...(first ? { before: { sortAt: first.sortAt, sequence: first.sequence } } : {}),
+      limit: 200,
+    });
+    all.unshift(...page.messages);
+    if (!page.hasOlder || page.messages.length === 0) return all;
+  }
+}

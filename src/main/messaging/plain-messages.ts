@@ -1,0 +1,70 @@
+/** Messages without encryption, from contacts whose client has none: shown, and shown as what they are. */
+import type { Element } from '@xmpp/xml';
+import type { MessageId } from '../../shared/model.ts';
+import type { Arrival } from '../transports/transport.ts';
+import type { AfterCommit, MessagingContext } from './context.ts';
+import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
+import { recordDelivery } from './delivery-record.ts';
+import { receiptsIn } from './receipts.ts';
+import type { Sender } from './sender.ts';
+import { bodyIn } from './text-body.ts';
+
+const encryptedOtherwise = ['eu.siacs.conversations.axolotl', 'urn:xmpp:openpgp:0', 'jabber:x:encrypted'];
+
+/** Inside the transaction of the stanza. */
+export function takePlainMessage(
+  context: MessagingContext,
+  stanza: Element,
+  arrival: Arrival,
+  sender: Sender,
+  after: AfterCommit,
+): void {
+  const type: unknown = stanza.attrs['type'];
+  // Nothing in clear is ever taken from a direct link: who speaks there speaks our encryption.
+  if (!sender.contact || arrival.transport === 'libp2p') return;
+  if (type !== undefined && type !== 'chat' && type !== 'normal') return;
+  const id: unknown = stanza.attrs['id'];
+  const messageId = (
+    typeof id === 'string' && id !== '' ? id : (arrival.archiveId ?? crypto.randomUUID())
+  ) as MessageId;
+  const conversation = conversationWith(context, sender.contact.id);
+  // The duplicate key of something without a key: the address the server vouches for.
+  const origin = new TextEncoder().encode(`plain ${sender.contact.id} ${sender.owner}`);
+  const elements = stanza.getChildElements();
+  if (elements.some((element) => encryptedOtherwise.includes(element.getNS() ?? ''))) {
+    if (sender.owner === 'self' || context.store.seen.has(origin, messageId)) return;
+    context.store.seen.add(origin, messageId, context.now());
+    const what = `${sender.contact.name} wrote with an encryption that Bothy does not read yet.`;
+    insertSystemMessage(context, after, conversation.id, 'undecryptable', what, { owner: sender.owner, deviceId: 0 });
+    return;
+  }
+  for (const acknowledged of receiptsIn(elements)) {
+    const message = context.store.messages.get(acknowledged);
+    // A receipt in clear proves nothing about an encrypted message.
+    if (message?.conversationId === conversation.id && message.encryption === 'none') {
+      recordDelivery(context, after, acknowledged, { type: 'device-acknowledged' });
+    }
+  }
+  const body = bodyIn(elements);
+  if (body === null || context.store.seen.has(origin, messageId)) return;
+  context.store.seen.add(origin, messageId, context.now());
+  const receivedAt = context.now();
+  const sentAt = arrival.delayedSince ?? receivedAt;
+  const message = insertMessage(context, after, {
+    id: context.store.messages.get(messageId) ? (crypto.randomUUID() as string as MessageId) : messageId,
+    conversationId: conversation.id,
+    direction: sender.owner === 'self' ? 'out' : 'in',
+    kind: 'text',
+    body,
+    sentAt,
+    receivedAt,
+    sortAt: displayTime({ sentAt, receivedAt, seenAt: null }),
+    senderOwner: sender.owner,
+    senderDeviceId: null,
+    encryption: 'none',
+    route: 'server',
+    state: sender.owner === 'self' ? 'on-server' : 'on-device',
+    orderCounter: null,
+  });
+  if (message && message.direction === 'in') after(() => context.events.arrived(message));
+}
