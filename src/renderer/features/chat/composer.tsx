@@ -1,0 +1,98 @@
+/** Where one writes. The hint line says where the next message goes and what protects it. */
+import { SendHorizontal } from 'lucide-react';
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import type { AppError } from '../../../shared/errors.ts';
+import type { Conversation, MessageId } from '../../../shared/model.ts';
+import type { RoutePlan } from '../../../shared/routing.ts';
+import { chat } from '../../i18n/chat.ts';
+import { useStore } from '../../state/use-window.ts';
+import { IconButton } from '../../ui/button.tsx';
+import { Icon } from '../../ui/icon.tsx';
+import { Problem } from '../../ui/problem.tsx';
+import { RouteIcon } from './route-icon.tsx';
+import { hintWords } from './route-words.ts';
+import { useDraft } from './use-draft.ts';
+
+interface ComposerProps {
+  readonly conversation: Conversation;
+  readonly plan: RoutePlan;
+  readonly server: string | null;
+  readonly name: string;
+}
+
+export function Composer({ conversation, plan, server, name }: ComposerProps) {
+  const store = useStore();
+  const hintId = useId();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const { draft, setDraft } = useDraft(conversation);
+  const [error, setError] = useState<AppError | null>(null);
+  // The same text tried again keeps its id, so that it cannot arrive twice.
+  const attempt = useRef<{ readonly id: MessageId; readonly body: string } | null>(null);
+
+  useEffect(() => {
+    // One opens a conversation to write; but the page of a phone-sized window would only show its keyboard.
+    if (window.innerWidth >= 640) field.current?.focus();
+  }, []);
+
+  async function send(): Promise<void> {
+    const body = draft.trim();
+    if (body === '') return;
+    setDraft('');
+    setError(null);
+    const id = attempt.current?.body === body ? attempt.current.id : (crypto.randomUUID() as MessageId);
+    attempt.current = { id, body };
+    const route = { preference: conversation.routePreference, direct: plan.direct, server: plan.server };
+    const result = await store.call('messages.send', { conversationId: conversation.id, id, body, route });
+    if (result.ok) {
+      attempt.current = null;
+      store.apply({ type: 'message', message: result.value });
+      return;
+    }
+    setError(result.error);
+    setDraft((current) => (current === '' ? body : `${body}\n${current}`));
+  }
+
+  function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>): void {
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    void send();
+  }
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send();
+      }}
+    >
+      {error === null ? null : (
+        <Problem error={error}>
+          <p className="muted small">{chat.composer.notSent}</p>
+        </Problem>
+      )}
+      <div className="composer-box">
+        <textarea
+          ref={field}
+          className="composer-field"
+          rows={1}
+          dir="auto"
+          aria-label={chat.composer.label(name)}
+          aria-describedby={hintId}
+          placeholder={chat.composer.placeholder}
+          value={draft}
+          onChange={(event) => setDraft(event.target.value)}
+          onKeyDown={onKeyDown}
+        />
+        <span className="composer-send" data-ready={draft.trim() !== '' || undefined}>
+          <IconButton type="submit" label={chat.composer.send} isDisabled={draft.trim() === ''}>
+            <Icon of={SendHorizontal} />
+          </IconButton>
+        </span>
+      </div>
+      <p className="composer-hint" id={hintId} data-plain={conversation.encryption === 'none' || undefined}>
+        <RouteIcon route={plan.summary} size={13} />
+        {hintWords(plan, conversation.routePreference, conversation.encryption, server)}
+      </p>
+    </form>
+  );
+}

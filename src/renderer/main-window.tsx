@@ -1,0 +1,71 @@
+/** The three panes, the dialogs above them, and the keys that work everywhere. */
+import { MessagesSquare } from 'lucide-react';
+import { useEffect, useMemo, useReducer } from 'react';
+import { Conversation } from './features/chat/conversation.tsx';
+import { useMessageAnnouncements } from './features/chat/use-message-announcements.ts';
+import { AddContact } from './features/contacts/add-contact.tsx';
+import { PersonPane } from './features/contacts/person-pane.tsx';
+import { Banners } from './features/conversations/banners.tsx';
+import { Palette } from './features/conversations/palette.tsx';
+import { Sidebar } from './features/conversations/sidebar.tsx';
+import { Settings } from './features/settings/settings.tsx';
+import { conversations as words } from './i18n/conversations.ts';
+import { NavigationContext, navigate, nowhere } from './state/navigation.ts';
+import { useConversation, useWindow } from './state/use-window.ts';
+import { EmptyState } from './ui/empty-state.tsx';
+import './main-window.css';
+
+const goToKeys = navigator.userAgent.includes('Mac') ? '⌘ K' : 'Ctrl K';
+
+export function MainWindow() {
+  const [place, go] = useReducer(navigate, nowhere);
+  const navigation = useMemo(() => ({ place, go }), [place]);
+  const conversation = useConversation(place.conversationId);
+  const hasConversations = useWindow((state) => state.conversations.size > 0);
+  useMessageAnnouncements();
+
+  useEffect(() => {
+    function onKeyDown(event: KeyboardEvent): void {
+      if (event.defaultPrevented || event.isComposing) return;
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k') {
+        event.preventDefault();
+        if (place.dialog === null) go({ type: 'dialog', dialog: 'palette' });
+        else if (place.dialog === 'palette') go({ type: 'dialog', dialog: null });
+      } else if (event.key === 'Escape' && place.dialog === null) {
+        if (place.panel !== null) go({ type: 'panel', panel: null });
+        else if (place.conversationId !== null) go({ type: 'close-conversation' });
+      }
+    }
+    window.addEventListener('keydown', onKeyDown);
+    return () => window.removeEventListener('keydown', onKeyDown);
+  }, [place]);
+
+  const closeDialog = () => go({ type: 'dialog', dialog: null });
+  const open = conversation !== undefined;
+  return (
+    <NavigationContext value={navigation}>
+      <div className="window">
+        <h1 className="visually-hidden">Bothy</h1>
+        <Banners />
+        <div className="panes" data-open={open || undefined} data-panel={place.panel ?? undefined}>
+          <Sidebar />
+          <main className="pane-middle">
+            {conversation === undefined ? (
+              <EmptyState icon={MessagesSquare} title={hasConversations ? words.pickTitle : words.emptyTitle}>
+                {hasConversations ? words.pickText.replace('{keys}', goToKeys) : words.emptyText}
+              </EmptyState>
+            ) : (
+              <Conversation key={conversation.id} conversation={conversation} />
+            )}
+          </main>
+          {conversation !== undefined && place.panel === 'person' ? (
+            <PersonPane key={conversation.contactId} conversation={conversation} />
+          ) : null}
+        </div>
+      </div>
+      {place.dialog === 'settings' ? <Settings onClose={closeDialog} /> : null}
+      {place.dialog === 'add-contact' ? <AddContact onClose={closeDialog} /> : null}
+      {place.dialog === 'palette' ? <Palette onClose={closeDialog} /> : null}
+    </NavigationContext>
+  );
+}

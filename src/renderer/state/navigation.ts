@@ -1,0 +1,51 @@
+/** Where the person is in the window: which conversation, which pane, which dialog. Nothing of it is kept. */
+import { createContext, use } from 'react';
+import type { ConversationId, Message } from '../../shared/model.ts';
+
+export type Panel = 'person' | null;
+export type DialogName = 'settings' | 'add-contact' | 'palette' | null;
+
+export interface Place {
+  readonly conversationId: ConversationId | null;
+  readonly panel: Panel;
+  readonly dialog: DialogName;
+  /** A message to bring into view (search result); a new object each time. */
+  readonly target: { readonly message: Message } | null;
+}
+
+export const nowhere: Place = { conversationId: null, panel: null, dialog: null, target: null };
+
+export type Step =
+  | { readonly type: 'open'; readonly conversationId: ConversationId; readonly message?: Message }
+  | { readonly type: 'close-conversation' }
+  | { readonly type: 'panel'; readonly panel: Panel }
+  | { readonly type: 'dialog'; readonly dialog: DialogName };
+
+export function navigate(place: Place, step: Step): Place {
+  switch (step.type) {
+    case 'open':
+      return {
+        conversationId: step.conversationId,
+        panel: place.conversationId === step.conversationId ? place.panel : null,
+        dialog: null,
+        target: step.message === undefined ? null : { message: step.message },
+      };
+    case 'close-conversation':
+      return { ...place, conversationId: null, panel: null, target: null };
+    case 'panel':
+      return { ...place, panel: step.panel };
+    case 'dialog':
+      return { ...place, dialog: step.dialog };
+  }
+}
+
+export interface Navigation {
+  readonly place: Place;
+  readonly go: (step: Step) => void;
+}
+
+export const NavigationContext = createContext<Navigation>({ place: nowhere, go: () => {} });
+
+export function useNavigation(): Navigation {
+  return use(NavigationContext);
+}

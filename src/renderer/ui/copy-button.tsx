@@ -1,0 +1,43 @@
+import { Check, Copy } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { ui } from '../i18n/ui.ts';
+import { Button } from './button.tsx';
+import { Icon } from './icon.tsx';
+
+export function CopyButton({ text, label, small = false }: { text: string; label: string; small?: boolean }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 2000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+
+  async function copy(): Promise<void> {
+    setCopied(await copyText(text));
+  }
+  return (
+    <Button small={small} onPress={() => void copy()}>
+      <Icon of={copied ? Check : Copy} size={small ? 14 : 18} />
+      <span aria-live="polite">{copied ? ui.copied : label}</span>
+    </Button>
+  );
+}
+
+/** The clipboard API needs a permission that a host may deny; a selected, focused field may always be copied. */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const before = document.activeElement;
+    const field = document.createElement('textarea');
+    field.value = text;
+    field.className = 'visually-hidden';
+    (before?.closest('[role=dialog]') ?? document.body).append(field);
+    field.select();
+    const done = document.execCommand('copy');
+    field.remove();
+    if (before instanceof HTMLElement) before.focus();
+    return done;
+  }
+}
