@@ -80,6 +80,8 @@ export interface XmppTransport extends Transport {
 export interface XmppTransportOptions {
   readonly credentials: XmppCredentials;
   readonly events: XmppAccountEvents;
+  /** PEP nodes whose changes we want to be told; default: OMEMO 2 device lists. */
+  readonly notify?: readonly string[];
   /** Tests only: resolve this domain to this address instead of asking DNS, and trust this CA (PEM). */
   readonly override?: {
     readonly host?: string;

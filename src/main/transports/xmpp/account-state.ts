@@ -1,0 +1,54 @@
+/** What the account keeps between runs beside its password: opaque JSON to everybody else. */
+import type { RosterEntry } from './types.ts';
+
+export interface AccountState {
+  /** The stream's own part, opaque here. */
+  readonly stream: string;
+  /** Last known roster and its version (RFC 6121 §2.6). */
+  readonly roster: { readonly version: string; readonly entries: readonly RosterEntry[] } | null;
+  /** Server time (Unix ms) up to which the archive was taken completely: used when the cursor is gone from it. */
+  readonly archivedUntil: number | null;
+}
+
+export const emptyAccountState: AccountState = { stream: '', roster: null, archivedUntil: null };
+
+/** Anything unreadable is an empty state: all of it can be learned again. */
+export function parseAccountState(text: string): AccountState {
+  if (text === '') return emptyAccountState;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isRecord(value) || value['version'] !== 1) return emptyAccountState;
+    return {
+      stream: typeof value['stream'] === 'string' ? value['stream'] : '',
+      roster: parseRoster(value['roster']),
+      archivedUntil: typeof value['archivedUntil'] === 'number' ? value['archivedUntil'] : null,
+    };
+  } catch {
+    return emptyAccountState;
+  }
+}
+
+export function formatAccountState(state: AccountState): string {
+  return JSON.stringify({ version: 1, ...state });
+}
+
+function parseRoster(value: unknown): AccountState['roster'] {
+  if (!isRecord(value) || typeof value['version'] !== 'string' || !Array.isArray(value['entries'])) return null;
+  const entries = value['entries'].filter(isRosterEntry);
+  // a damaged list with a current version would never be mended by the server
+  return entries.length === value['entries'].length ? { version: value['version'], entries } : null;
+}
+
+function isRosterEntry(value: unknown): value is RosterEntry {
+  return (
+    isRecord(value) &&
+    typeof value['jid'] === 'string' &&
+    typeof value['name'] === 'string' &&
+    typeof value['ask'] === 'boolean' &&
+    ['none', 'both', 'from', 'to'].includes(String(value['subscription']))
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

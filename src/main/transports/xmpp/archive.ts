@@ -1,0 +1,208 @@
+/**
+ * Catching up from the message archive (XEP-0313) without losing, doubling or misplacing anything.
+ *
+ * The application keeps a cursor: the archive id of the last message it durably took. It must never move past a
+ * message that was not taken. Live messages carry archive ids too, and they arrive while older ones are still being
+ * fetched; handing such a one over would move the cursor across the hole. So, from the moment a session begins until
+ * its catch-up is complete:
+ *
+ *  - a live message that is in the archive (our server gave it an id) is held, and dropped again when a page brings
+ *    it. What is still held after the last page follows in the order of its arrival. When too many are held, the
+ *    oldest are let go and the archive is asked once more;
+ *  - a live message that is in no archive is handed over at once; it carries no id and moves no cursor;
+ *  - the first page is asked for before the initial presence, so that a server does not also send its offline queue;
+ *    whatever was archived between the two is fetched because only a complete page asked for *after* the presence
+ *    ends the catch-up.
+ *
+ * When catching up fails for another reason than a lost connection, messages must flow all the same: then they are
+ * handed over without their archive ids (`detached`), the cursor stays before the hole, and catching up is tried
+ * again later. What comes twice that way is dropped above, by message id.
+ */
+import type { AppError, Result } from '../../../shared/errors.ts';
+import type { ArchivePage, ArchiveResult, PagePosition } from './archive-page.ts';
+import type { Taken } from './incoming-message.ts';
+
+const MAX_HELD = 200;
+/** Archive ids remembered after a catch-up, for the live copy of a message that a page already brought. */
+const MAX_RECENT = 200;
+/** Longest stretch of work before other events get a turn. */
+const SLICE_MS = 8;
+
+export interface ArchiveSource {
+  readonly cursor: () => string | null;
+  /** Where to begin when the cursor is no longer in the archive; Unix ms. */
+  readonly fallbackSince: () => number | null;
+  readonly fetch: (position: PagePosition) => Promise<Result<ArchivePage>>;
+  /**
+   * Hands over in the order of calls; durably taken when it resolves. `keepsId` is asked at the moment of handing
+   * over: false means without the archive id.
+   */
+  readonly deliver: (message: Taken, keepsId: () => boolean) => Promise<void>;
+  /** A live message was not taken: the archive has it, catch up again later. */
+  readonly missed: () => void;
+  readonly progress: (stored: number | null) => void;
+}
+
+export type CatchUpOutcome =
+  | { readonly kind: 'done'; readonly until: number | null }
+  /** Superseded by a newer session. */
+  | { readonly kind: 'superseded' }
+  | { readonly kind: 'failed'; readonly error: AppError | null };
+
+type Mode = 'attached' | 'holding' | 'detached';
+
+export class ArchiveCatchUp {
+  readonly #source: ArchiveSource;
+  #mode: Mode = 'attached';
+  #run = 0;
+  readonly #held = new Map<string, Taken>();
+  /** How many held messages were let go, and how many live ones were not taken. */
+  #letGo = 0;
+  #missed = 0;
+  readonly #recent = new Set<string>();
+
+  constructor(source: ArchiveSource) {
+    this.#source = source;
+  }
+
+  get mode(): Mode {
+    return this.#mode;
+  }
+
+  /** From now on live messages wait (or, if the account has no archive, `attach` at once). */
+  hold(): void {
+    this.#mode = 'holding';
+  }
+
+  /** No archive on this account: messages are simply handed over. */
+  attach(): Promise<void> {
+    return this.#release('attached');
+  }
+
+  /** Live messages flow, the cursor stands still: something before them is missing. */
+  detach(): Promise<void> {
+    return this.#release('detached');
+  }
+
+  /** Takes a live message or carbon. */
+  async live(message: Taken): Promise<void> {
+    const { archiveId } = message;
+    if (archiveId === null) return this.#source.deliver(message, () => false);
+    if (this.#recent.has(archiveId)) return;
+    if (this.#mode === 'holding') return this.#keep(archiveId, message);
+    return this.#handOver(message);
+  }
+
+  /** Pages forward until nothing is missing. `announce` (sends our presence) is called after the first request. */
+  async run(announce: () => void): Promise<CatchUpOutcome> {
+    const run = ++this.#run;
+    const missed = this.#missed;
+    this.hold();
+    const outcome = await this.#pages(run, announce);
+    if (run !== this.#run) return { kind: 'superseded' };
+    this.#source.progress(null);
+    if (outcome.kind !== 'done') return outcome;
+    if (this.#missed !== missed) return { kind: 'failed', error: null };
+    await this.#release('attached');
+    return outcome;
+  }
+
+  /** Abandons a run: its connection is gone. Messages stay held until the next one. */
+  abandon(): void {
+    this.#run++;
+  }
+
+  /** A live message that is in the archive: if it is not taken now, a later catch-up brings it again. */
+  async #handOver(message: Taken): Promise<void> {
+    try {
+      await this.#source.deliver(message, () => this.#mode !== 'detached');
+    } catch {
+      this.#missed++;
+      // at once, so that nothing behind it in the queue moves the cursor past it
+      this.#mode = 'detached';
+      this.#source.missed();
+    }
+  }
+
+  async #pages(run: number, announce: () => void): Promise<CatchUpOutcome> {
+    const cursor = this.#source.cursor();
+    let position: PagePosition = cursor === null ? { kind: 'newest' } : { kind: 'after', archiveId: cursor };
+    let announced = false;
+    let stored = 0;
+    let until: number | null = null;
+    for (;;) {
+      const coversPresence = announced;
+      const letGo = this.#letGo;
+      const pending = this.#source.fetch(position);
+      if (!announced) announce();
+      announced = true;
+      const page = await pending;
+      if (run !== this.#run) return { kind: 'superseded' };
+      if (!page.ok) {
+        const next = this.#fallback(position, page.error);
+        if (next === null) return { kind: 'failed', error: page.error };
+        position = next;
+        continue;
+      }
+      for await (const result of this.#inTurns(page.value.results)) {
+        if (run !== this.#run) return { kind: 'superseded' };
+        const { archiveId, message } = result;
+        try {
+          if (message !== null) await this.#source.deliver(message, () => true);
+        } catch {
+          // not taken: it and all after it come again
+          return { kind: 'failed', error: null };
+        }
+        this.#remember(archiveId);
+        until = message?.delayedSince ?? until;
+        this.#source.progress(++stored);
+      }
+      const { last, complete } = page.value;
+      const stuck = last !== null && position.kind === 'after' && position.archiveId === last;
+      if (last !== null) position = { kind: 'after', archiveId: last };
+      if (stuck || (complete && coversPresence && this.#letGo === letGo)) return { kind: 'done', until };
+    }
+  }
+
+  /** The server no longer knows the cursor (it expires messages): by time if we know one, else the newest page. */
+  #fallback(position: PagePosition, error: AppError): PagePosition | null {
+    if (error.code !== 'stanza.not-found') return null;
+    if (position.kind === 'newest') return null;
+    const since = position.kind === 'after' ? this.#source.fallbackSince() : null;
+    return since === null ? { kind: 'newest' } : { kind: 'since', time: since };
+  }
+
+  async *#inTurns(results: readonly ArchiveResult[]): AsyncGenerator<ArchiveResult> {
+    let since = performance.now();
+    for (const result of results) {
+      if (performance.now() - since > SLICE_MS) {
+        await new Promise((resolve) => setImmediate(resolve));
+        since = performance.now();
+      }
+      yield result;
+    }
+  }
+
+  #keep(archiveId: string, message: Taken): void {
+    this.#held.set(archiveId, message);
+    if (this.#held.size <= MAX_HELD) return;
+    const [oldest] = this.#held.keys();
+    if (oldest !== undefined) this.#held.delete(oldest);
+    this.#letGo++;
+  }
+
+  #remember(archiveId: string): void {
+    this.#held.delete(archiveId);
+    this.#recent.add(archiveId);
+    const [oldest] = this.#recent;
+    if (this.#recent.size > MAX_RECENT && oldest !== undefined) this.#recent.delete(oldest);
+  }
+
+  /** `deliver` keeps the order of calls, so what is live after this line comes after what was held. */
+  async #release(mode: 'attached' | 'detached'): Promise<void> {
+    this.#mode = mode;
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(held.map((message) => this.#handOver(message)));
+  }
+}
