@@ -11,7 +11,7 @@ import { Handshakes } from './handshake.ts';
 import { type NetworkInterface, signatureOf, systemInterfaces } from './interfaces.ts';
 import { LearnedAddresses } from './learned-addresses.ts';
 import { Doorkeeper } from './limits.ts';
-import { Link } from './link.ts';
+import { Link, withId } from './link.ts';
 import { LinkSet } from './link-set.ts';
 import { Sightings } from './sightings.ts';
 import type { StreamChannel } from './stream-channel.ts';
@@ -155,9 +155,10 @@ class DirectTransport implements Libp2pTransport {
   }
 
   async send(stanza: Element, target: SendTarget, signal: AbortSignal): Promise<Result<SendOutcome>> {
-    const links = this.#links.to(target.address, target.devices);
+    const links = this.#linksTo(target);
     if (links.length === 0) return fail('transport.unreachable', 'None of these devices is nearby now.');
-    const bytes = new TextEncoder().encode(stanza.toString());
+    const numbered = stanza.attrs['id'] === undefined ? withId(stanza, crypto.randomUUID()) : stanza;
+    const bytes = new TextEncoder().encode(numbered.toString());
     const outcomes = await Promise.all(
       links.map(async (link) => ({ deviceId: link.peer.device.deviceId, result: await link.send(bytes, signal) })),
     );
@@ -168,8 +169,7 @@ class DirectTransport implements Libp2pTransport {
   }
 
   async request(iq: Element, target: SendTarget, signal: AbortSignal): Promise<Result<Element>> {
-    const devices = target.devices.length > 0 ? target.devices : null;
-    const link = this.#links.to(target.address, devices)[0];
+    const link = this.#linksTo(target)[0];
     if (link === undefined) return fail('transport.unreachable', 'None of these devices is nearby now.');
     return await link.request(iq, signal);
   }
@@ -368,6 +368,11 @@ class DirectTransport implements Libp2pTransport {
     if (link === null) this.#events?.onReach(null);
     else for (const address of this.#addressesOf(link)) this.#events?.onReach(address);
     this.#options.onChange?.();
+  }
+
+  /** No devices named means all that are there. */
+  #linksTo(target: SendTarget): Link[] {
+    return this.#links.to(target.address, target.devices.length > 0 ? target.devices : null);
   }
 
   #addressesOf(link: Link): readonly Address[] {

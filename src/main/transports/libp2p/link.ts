@@ -314,8 +314,8 @@ export class Link {
   }
 }
 
-/** A copy that shares the children. */
-function withId(iq: Element, id: string): Element {
+/** A copy of a stanza with another id, which shares its children. */
+export function withId(iq: Element, id: string): Element {
   const copy = xml(iq.name, { ...iq.attrs, id });
   copy.children.push(...iq.children);
   return copy;
