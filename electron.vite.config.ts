@@ -1,0 +1,49 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'electron-vite';
+
+/** Oldest runtime that has to work: Electron 33 (Chrome 130, Node 20.18). */
+const nodeTarget = 'node20.18';
+const chromeTarget = 'chrome130';
+
+export default defineConfig({
+  main: {
+    build: {
+      // Everything is bundled, since hundreds of small files cost a cold start dearly. What stays outside is what
+      // cannot be bundled: Electron itself, and a native module that finds its binary beside its own file.
+      externalizeDeps: { include: ['@signalapp/sqlcipher'], exclude: [] },
+      target: nodeTarget,
+      minify: 'oxc',
+      sourcemap: false,
+      rolldownOptions: {
+        input: { main: 'src/main/main.ts' },
+        external: ['electron', '@signalapp/sqlcipher'],
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  },
+  preload: {
+    build: {
+      externalizeDeps: false,
+      target: nodeTarget,
+      rolldownOptions: {
+        input: { preload: 'src/main/hosts/electron/preload.ts' },
+        // A sandboxed preload script has to be one CommonJS file.
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: 'src/renderer',
+    base: './',
+    plugins: [react()],
+    build: {
+      outDir: 'out/renderer',
+      target: chromeTarget,
+      minify: 'oxc',
+      modulePreload: { polyfill: false },
+      // No data: URLs; the Content-Security-Policy allows fonts and styles from our own origin only.
+      assetsInlineLimit: 0,
+      rolldownOptions: { input: 'src/renderer/index.html' },
+    },
+  },
+});

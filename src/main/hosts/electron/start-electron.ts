@@ -1,0 +1,102 @@
+/** The product: one window, one application, in Electron's main process. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { type BrowserWindow, dialog, app as electron, Menu, powerMonitor } from 'electron';
+import type { App } from '../../app/create-app.ts';
+import { profileArgument } from '../window/arguments.ts';
+import { openLogFile } from '../window/log-file.ts';
+import { watchNetwork } from '../window/network-watch.ts';
+import { registerAppScheme, serveAppScheme } from './app-scheme.ts';
+import { applicationMenu } from './application-menu.ts';
+import { answerWindow } from './bridge-ipc.ts';
+import { linkOpener } from './link-opener.ts';
+import { lockDownContents, lockDownNetwork, lockDownSession } from './lock-down.ts';
+import { openMainWindow } from './main-window.ts';
+import { notifier } from './notifier.ts';
+import { secretVault } from './secret-vault.ts';
+
+/** Longest wait for a clean end before the process ends anyway; everything durable is on disk by then. */
+const longestClose = 5000;
+
+export interface BuiltFiles {
+  readonly preloadFile: string;
+  readonly rendererFolder: string;
+}
+
+export function startElectron(files: BuiltFiles): void {
+  const profileDirectory = profileArgument(process.argv) ?? electron.getPath('userData');
+  mkdirSync(profileDirectory, { recursive: true, mode: 0o700 });
+  // The lock for one instance belongs to this folder, so there is one instance a profile.
+  electron.setPath('userData', profileDirectory);
+  electron.setPath('sessionData', join(profileDirectory, 'window'));
+  if (!electron.requestSingleInstanceLock()) {
+    electron.quit();
+    return;
+  }
+  electron.enableSandbox();
+  lockDownNetwork();
+  lockDownContents();
+  registerAppScheme();
+  Menu.setApplicationMenu(null);
+
+  let window: BrowserWindow | null = null;
+  const show = (): void => {
+    if (window === null || window.isDestroyed()) return;
+    if (window.isMinimized()) window.restore();
+    window.show();
+    window.focus();
+  };
+  electron.on('second-instance', show);
+  electron.on('activate', show);
+  electron.on('window-all-closed', () => electron.quit());
+
+  void electron.whenReady().then(() => {
+    lockDownSession();
+    serveAppScheme(files.rendererFolder);
+    const opened = openMainWindow(files.preloadFile, profileDirectory);
+    window = opened.window;
+    const starting = opened.firstDrawn.then(() => startApplication(profileDirectory, () => window));
+    answerWindow(opened.window, starting);
+    Menu.setApplicationMenu(applicationMenu());
+    closeCleanly(starting);
+    starting.catch((error: unknown) => {
+      // A bug: nothing expected is thrown. Say so instead of leaving a window that never answers.
+      dialog.showErrorBox('Bothy could not start', error instanceof Error ? error.message : 'Unknown error');
+      electron.exit(1);
+    });
+  });
+}
+
+async function startApplication(profileDirectory: string, window: () => BrowserWindow | null): Promise<App> {
+  const { createApp } = await import('../../app/create-app.ts');
+  const app = await createApp({
+    profileDirectory,
+    version: electron.getVersion(),
+    ports: {
+      clock: { now: () => Date.now() },
+      vault: secretVault(),
+      notifier: notifier(window),
+      logger: openLogFile(profileDirectory, 'info'),
+      links: linkOpener(window),
+      crashPoint: () => undefined,
+    },
+  });
+  powerMonitor.on('resume', () => app.nudge());
+  const endWatch = watchNetwork(() => app.nudge());
+  electron.once('will-quit', endWatch);
+  return app;
+}
+
+/** Quitting waits for the application to end cleanly, once. */
+function closeCleanly(starting: Promise<App>): void {
+  let closing = false;
+  electron.on('before-quit', (event) => {
+    event.preventDefault();
+    if (closing) return;
+    closing = true;
+    const ended = starting.then((app) => app.close()).catch(() => undefined);
+    const late = new Promise<void>((resolve) => setTimeout(resolve, longestClose));
+    void Promise.race([ended, late]).then(() => electron.exit(0));
+  });
+}
