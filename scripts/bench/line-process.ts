@@ -7,6 +7,8 @@ export type Line = Readonly<Record<string, unknown>>;
 export interface LineProcess {
   readonly pid: number;
   send(line: Line): void;
+  /** Called with every line, before those who wait for one. */
+  onLine(listener: (line: Line) => void): void;
   /** The first line, from now on, for which `test` holds. */
   waitFor(test: (line: Line) => boolean, timeoutMs?: number): Promise<Line>;
   /** Sends a JSON-RPC 2.0 request and resolves with its result; rejects with the error's message. */
@@ -24,6 +26,7 @@ export function startLineProcess(
 ): LineProcess {
   const child: ChildProcessWithoutNullStreams = spawn(command, args, { env: { ...process.env, ...environment } });
   const waiting = new Set<{ test: (line: Line) => boolean; resolve: (line: Line) => void }>();
+  const listeners: ((line: Line) => void)[] = [];
   let errors = '';
   let lastId = 0;
   child.stderr.on('data', (chunk: Buffer) => {
@@ -32,6 +35,7 @@ export function startLineProcess(
   child.stdin.on('error', () => undefined);
   createInterface({ input: child.stdout }).on('line', (text) => {
     const line = JSON.parse(text) as Line;
+    for (const listener of listeners) listener(line);
     for (const entry of [...waiting])
       if (entry.test(line)) {
         waiting.delete(entry);
@@ -62,6 +66,7 @@ export function startLineProcess(
   return {
     pid: child.pid ?? -1,
     send,
+    onLine: (listener) => listeners.push(listener),
     waitFor,
     async call(method, params) {
       lastId += 1;
