@@ -63,7 +63,7 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
         record: recordOf(recipient.identityKey, recipient.deviceId),
         bundle: recipient.bundle,
       }));
-      const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random, now());
+      const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random);
       const failed = new Set(encrypted.failures.map((failure) => failure.index));
       const made = encrypted.keys.values();
       const keys = recipients.map((recipient, index) => {

@@ -46,8 +46,10 @@ export interface MessagingContext {
   readonly xmpp: () => Transport | null;
   /** The nearby transport, or null while it is turned off. */
   readonly direct: () => Transport | null;
-  /** The archive is being read: answers wait, gaps are not clear yet. */
+  /** The archive is being read: answers wait. */
   readonly catchingUp: () => boolean;
+  /** Nothing can be waiting for us on a server: what is missing now is really missing. */
+  readonly archiveComplete: () => boolean;
 }
 
 export function selfOf(context: MessagingContext): SelfRecord {

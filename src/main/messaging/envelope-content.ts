@@ -4,7 +4,7 @@ import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { DeviceId, Message, MessageId } from '../../shared/model.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
-import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
+import type { AfterCommit, MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
 import type { Gaps } from './gaps.ts';
@@ -104,7 +104,7 @@ export class EnvelopeReader {
     direction: 'in' | 'out',
     after: AfterCommit,
   ): void {
-    const { store, now } = this.#context;
+    const { now } = this.#context;
     const conversation = conversationWith(this.#context, contact.id);
     const order = orderIn(envelope.content);
     const receivedAt = now();
@@ -142,8 +142,7 @@ export class EnvelopeReader {
         after,
       );
     }
-    // Opening a conversation that was removed by hand is the store's business; being told is everybody's.
-    if (store.conversations.get(conversation.id)) after(() => this.#context.events.arrived(message));
+    after(() => this.#context.events.arrived(message));
   }
 
   #seenAt(order: Order | null, isHere: (message: Message) => boolean): number | null {
@@ -198,8 +197,4 @@ function freeId(context: MessagingContext, id: MessageId): MessageId {
 export function wireId(id: MessageId): MessageId {
   const mark = id.indexOf('#');
   return mark < 0 ? id : (id.slice(0, mark) as MessageId);
-}
-
-export function isFromThisDevice(context: MessagingContext, message: Message): boolean {
-  return message.senderDevice === `self/${selfOf(context).deviceId}`;
 }

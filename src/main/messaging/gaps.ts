@@ -59,7 +59,11 @@ export class Gaps {
 
   /** The archive has been read, or time has passed. */
   review(): void {
-    if (this.#signal.aborted || this.#context.catchingUp()) return;
+    if (this.#signal.aborted) return;
+    if (!this.#context.archiveComplete()) {
+      this.#schedule();
+      return;
+    }
     const now = this.#context.now();
     const clear = this.#missing.filter((missing) => now - missing.since >= gapPatience);
     if (clear.length > 0) {

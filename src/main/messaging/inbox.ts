@@ -8,7 +8,7 @@ import type { MessageId } from '../../shared/model.ts';
 import type { EncryptedKey } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, IncomingStanza } from '../transports/transport.ts';
-import { type AfterCommit, accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
+import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import { learnDevice, type Owner } from './device-records.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
@@ -21,6 +21,8 @@ import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
 
 const maxIdLength = 256;
+/** Milliseconds of work after which others get a turn: thousands of archived messages come in without a pause. */
+const slice = 8;
 type Decrypted = Extract<ReturnType<MessageCipher['decrypt']>, { ok: true }>['value'];
 
 export class Inbox {
@@ -28,6 +30,7 @@ export class Inbox {
   readonly #directory: KeyDirectory;
   readonly #care: SessionCare;
   readonly #reader: EnvelopeReader;
+  #sliceBegan = 0;
 
   constructor(context: MessagingContext, directory: KeyDirectory, care: SessionCare, reader: EnvelopeReader) {
     this.#context = context;
@@ -38,22 +41,20 @@ export class Inbox {
 
   /** Resolves when the stanza is durably taken. */
   async take({ stanza, arrival }: IncomingStanza): Promise<void> {
+    if (performance.now() - this.#sliceBegan > slice) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#sliceBegan = performance.now();
+    }
     if (stanza.getName() !== 'message' || stanza.attrs['type'] === 'error') return;
     if (this.#directory.handleEvent(stanza, arrival)) return;
     this.#context.crashPoint('inbox.received');
     inTransaction(this.#context, (after) => {
       this.#takeMessage(stanza, arrival, after);
-      if (arrival.archiveId !== null && this.#movesCursor(arrival)) {
-        this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
-      }
+      // The transport gives an archive id only where everything before it was taken.
+      if (arrival.archiveId !== null) this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
       this.#context.crashPoint('inbox.before-commit');
     });
     this.#context.crashPoint('inbox.committed');
-  }
-
-  /** While the archive is being read, a live message must not move the cursor past what was not read yet. */
-  #movesCursor(arrival: Arrival): boolean {
-    return arrival.kind === 'archive' || !this.#context.catchingUp();
   }
 
   #takeMessage(stanza: Element, arrival: Arrival, after: AfterCommit): void {
@@ -223,11 +224,6 @@ export class Inbox {
             : crypto.randomUUID(),
       },
     );
-  }
-
-  /** Whether an address is the account's own (for what only our own server may say). */
-  isOwnAccount(address: string): boolean {
-    return accountOf(this.#context)?.jid === address;
   }
 }
 

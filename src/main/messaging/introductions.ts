@@ -70,8 +70,14 @@ export function introductionIn(
   }
   return {
     xid: xid as Xid,
-    name: typeof name === 'string' ? name.slice(0, 64) : '',
+    name: typeof name === 'string' ? plainName(name) : '',
     knowsUs: attributes['knows'] === 'true',
     addresses,
   };
+}
+
+/** Control, format (also direction overrides) and line-breaking characters have no place in a name someone else chose. */
+function plainName(name: string): string {
+  const plain = name.normalize('NFC').replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '');
+  return [...plain.trim()].slice(0, 64).join('');
 }

@@ -137,12 +137,16 @@ export function encryptFor(
   devices: readonly DeviceRecord[],
   plaintext: Uint8Array | null,
 ): SealedKeys {
+  const { cipher } = context;
   const usable = devices.flatMap((device) => {
     const bundle = directory.cachedBundle(device.owner, device.deviceId);
-    const stated = device.identityKey ?? bundle?.identityKey ?? null;
-    const identityKey = stated && context.cipher.canonicalIdentity(stated);
-    if (!identityKey || (!bundle && !context.cipher.hasSession(identityKey, device.deviceId))) return [];
-    return [{ owner: device.owner, deviceId: device.deviceId, identityKey, bundle }];
+    const offered = bundle && cipher.canonicalIdentity(bundle.identityKey);
+    const identityKey = device.identityKey ?? offered;
+    if (!identityKey) return [];
+    // A bundle under another key is another device's; it was told in the conversation when it was fetched.
+    const fits = offered && Buffer.from(offered).equals(identityKey) ? bundle : null;
+    if (!fits && !cipher.hasSession(identityKey, device.deviceId)) return [];
+    return [{ owner: device.owner, deviceId: device.deviceId, identityKey, bundle: fits }];
   });
   const output = context.cipher.encrypt(usable, plaintext);
   const made = usable.flatMap((device, index) => {

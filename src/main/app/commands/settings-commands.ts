@@ -1,0 +1,45 @@
+/** Commands about settings, the person's own name, and links. */
+import { fail, ok } from '../../../shared/errors.ts';
+import { cleanName } from '../clean-name.ts';
+import type { EventHub } from '../event-hub.ts';
+import type { Ports } from '../ports.ts';
+import type { RunningProfile } from '../running-profile.ts';
+import type { Handlers } from './command-types.ts';
+
+export function settingsCommands(
+  profile: RunningProfile,
+  hub: EventHub,
+  onStatus: () => void,
+): Handlers<'profile.rename' | 'settings.get' | 'settings.set'> {
+  const { store } = profile;
+  return {
+    'profile.rename'({ name }) {
+      const cleaned = cleanName(name);
+      if (cleaned === '') return fail('request.malformed', 'A name is needed.', 'Enter a name.');
+      store.self.rename(cleaned);
+      onStatus();
+      return ok(null);
+    },
+    'settings.get': () => ok(store.settings.get()),
+    'settings.set'({ settings: changed }) {
+      const settings = { ...store.settings.get(), ...changed };
+      store.settings.set(settings);
+      hub.emit({ type: 'settings', settings });
+      return ok(settings);
+    },
+  };
+}
+
+/** http(s) only, and only after the host asked the person. */
+export function linkCommands(ports: Ports): Handlers<'links.open'> {
+  return {
+    async 'links.open'({ url }) {
+      const parsed = URL.canParse(url) ? new URL(url) : null;
+      if (!parsed || (parsed.protocol !== 'https:' && parsed.protocol !== 'http:')) {
+        return fail('link.not-allowed', 'Only web links can be opened.');
+      }
+      await ports.links.open(parsed);
+      return ok(null);
+    },
+  };
+}

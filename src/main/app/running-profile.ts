@@ -1,0 +1,255 @@
+/** An open profile at work: messaging between its store and its two networks. Pieces are passed by name, in order. */
+import type { ContactId, ConversationId } from '../../shared/model.ts';
+import type { MessagingContext } from '../messaging/context.ts';
+import { EnvelopeReader } from '../messaging/envelope-content.ts';
+import { Gaps } from '../messaging/gaps.ts';
+import { Inbox } from '../messaging/inbox.ts';
+import { KeyDirectory } from '../messaging/key-directory.ts';
+import { Outbox } from '../messaging/outbox.ts';
+import { Speaker } from '../messaging/say.ts';
+import { SessionCare } from '../messaging/session-care.ts';
+import type { NearbyCrypto } from '../nearby/crypto.ts';
+import type { Store } from '../storage/records.ts';
+import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
+import { Account } from './account.ts';
+import type { EventHub } from './event-hub.ts';
+import { Nearby, type NearbyOptions } from './nearby.ts';
+import { createOmemoCipher } from './omemo-cipher.ts';
+import type { Ports } from './ports.ts';
+import { createStoreBook } from './store-book.ts';
+import { Views } from './views.ts';
+import { createXidProofs } from './xid-proofs.ts';
+
+/** Keys are looked after this often (signed prekey rotation, XEP-0384 §5.3.2). */
+const maintenancePeriod = 6 * 60 * 60 * 1000;
+/** Addresses change with every rotation; contacts that wrote within this time are told. */
+const recently = 24 * 60 * 60 * 1000;
+
+export interface RunningProfileOptions {
+  readonly store: Store;
+  readonly ports: Ports;
+  readonly hub: EventHub;
+  readonly crypto: NearbyCrypto;
+  readonly onStatus: () => void;
+  readonly xmppOverride: XmppTransportOptions['override'];
+  readonly nearby: NearbyOptions;
+}
+
+const nearbyEnabled = 'nearby-enabled';
+
+export class RunningProfile {
+  readonly store: Store;
+  readonly context: MessagingContext;
+  readonly directory: KeyDirectory;
+  readonly outbox: Outbox;
+  readonly speaker: Speaker;
+  readonly account: Account;
+  readonly nearby: Nearby;
+  readonly views: Views;
+  readonly #hub: EventHub;
+  /** By what each contact is recognised: only a change of that concerns the direct transport. */
+  readonly #addresses = new Map<ContactId, string>();
+  readonly #life = new AbortController();
+  readonly #maintenance: ReturnType<typeof setInterval>;
+
+  constructor(options: RunningProfileOptions) {
+    const { store, ports, hub, crypto } = options;
+    this.store = store;
+    this.#hub = hub;
+    const now = (): number => ports.clock.now();
+    const { signal } = this.#life;
+    const context: MessagingContext = {
+      store,
+      cipher: createOmemoCipher(store, crypto.randomBytes, now),
+      proofs: createXidProofs(store, crypto),
+      addresses: {
+        own: () => this.nearby.transport?.listenAddresses() ?? [],
+        learn: (contactId, addresses) => this.nearby.transport?.learnAddresses(contactId, addresses),
+      },
+      events: {
+        message: (message) => hub.emit({ type: 'message', message }),
+        conversation: (id) => this.tellConversation(id),
+        contact: (id) => this.#contactChanged(id),
+        contactRemoved: (id, conversationId) => this.tellRemoved(id, conversationId),
+        arrived: (message) => this.#arrived(ports, message.conversationId, message),
+      },
+      now,
+      random: crypto.randomBytes,
+      log: (level, event, fields) => ports.logger.log(level, event, fields),
+      crashPoint: ports.crashPoint,
+      xmpp: () => this.account.transport,
+      direct: () => this.nearby.transport,
+      catchingUp: () => this.account.catchingUp(),
+      archiveComplete: () => this.account.archiveComplete(),
+    };
+    this.context = context;
+    this.directory = new KeyDirectory(context, signal);
+    this.outbox = new Outbox(context, this.directory, signal);
+    this.speaker = new Speaker(context, this.outbox, this.directory);
+    const gaps = new Gaps(context, signal);
+    const care = new SessionCare(context, this.directory, this.outbox);
+    const inbox = new Inbox(context, this.directory, care, new EnvelopeReader(context, this.outbox, gaps));
+    this.account = new Account(
+      context,
+      {
+        onStatus: options.onStatus,
+        onReach: () => {
+          this.outbox.kickAll();
+          this.tellAllConversations();
+        },
+        onOnline: () => {
+          this.directory.forgetLists();
+          void this.directory.announce();
+          this.#askForLists();
+        },
+        onCaughtUp: () => {
+          care.caughtUp();
+          gaps.review();
+          this.outbox.kickAll();
+        },
+        onBounce: (messageId, error) => this.outbox.bounced(messageId as never, error),
+        onStanza: (incoming) => inbox.take(incoming),
+      },
+      options.xmppOverride,
+    );
+    const book = createStoreBook(
+      store,
+      () => context,
+      (contact) => this.#contactChanged(contact.id),
+    );
+    this.nearby = new Nearby(
+      context,
+      this.directory,
+      book,
+      crypto,
+      {
+        onStatus: options.onStatus,
+        onReach: (contactId) => this.#directReachChanged(contactId),
+        onAddresses: () => this.#tellAddresses(),
+        onStanza: (incoming) => inbox.take(incoming),
+      },
+      options.nearby,
+    );
+    this.views = new Views(context, this.directory, (contact) => this.account.presenceOf(contact));
+    this.#maintenance = setInterval(() => this.#maintain(), maintenancePeriod);
+    this.#maintenance.unref();
+    gaps.load();
+  }
+
+  start(): void {
+    this.#maintain();
+    if (this.store.settings.getValue(nearbyEnabled) !== 'false') this.nearby.start();
+    this.account.start();
+    this.outbox.load();
+  }
+
+  async setNearbyEnabled(enabled: boolean): Promise<void> {
+    this.store.settings.setValue(nearbyEnabled, JSON.stringify(enabled));
+    if (enabled) this.nearby.start();
+    else await this.nearby.stop();
+    this.tellAllConversations();
+  }
+
+  nudge(): void {
+    this.account.transport?.nudge();
+    this.nearby.transport?.nudge();
+    this.outbox.kickAll();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#maintenance);
+    await Promise.allSettled([this.account.stop(), this.nearby.stop()]);
+    this.#life.abort();
+  }
+
+  tellConversation(id: ConversationId): void {
+    this.#hub.emitSoon(`conversation ${id}`, () => {
+      const record = this.store.conversations.get(id);
+      const conversation = record ? this.views.conversation(record) : null;
+      return conversation && { type: 'conversation', conversation };
+    });
+  }
+
+  tellAllConversations(): void {
+    for (const { id } of this.store.conversations.list()) this.tellConversation(id);
+  }
+
+  tellContact(id: ContactId): void {
+    this.#hub.emitSoon(`contact ${id}`, () => {
+      const contact = this.views.contact(id);
+      return contact && { type: 'contact', contact };
+    });
+  }
+
+  tellRemoved(id: ContactId, conversationId: ConversationId | null): void {
+    this.#addresses.delete(id);
+    this.#hub.emit({ type: 'contact-removed', contactId: id });
+    if (conversationId) this.#hub.emit({ type: 'conversation-removed', conversationId });
+    this.nearby.transport?.contactsChanged();
+  }
+
+  #contactChanged(id: ContactId): void {
+    this.tellContact(id);
+    const conversation = this.store.conversations.byContact(id);
+    if (conversation) this.tellConversation(conversation.id);
+    const contact = this.store.contacts.get(id);
+    const addresses = contact ? `${contact.jid} ${contact.xid} ${contact.subscription === 'pending-in'}` : '';
+    if (this.#addresses.get(id) === addresses) return;
+    this.#addresses.set(id, addresses);
+    this.nearby.transport?.contactsChanged();
+  }
+
+  #directReachChanged(contactId: ContactId | null): void {
+    if (contactId === null) {
+      this.outbox.kickAll();
+      this.tellAllConversations();
+      return;
+    }
+    this.outbox.kick(contactId);
+    const conversation = this.store.conversations.byContact(contactId);
+    if (conversation) this.tellConversation(conversation.id);
+    this.#learnLinkedDevices(contactId);
+  }
+
+  /** A device that just came near is asked for its keys, so that the next message finds them. */
+  #learnLinkedDevices(contactId: ContactId): void {
+    const contact = this.store.contacts.get(contactId);
+    const address = contact?.xid ?? contact?.jid;
+    if (!contact || !address) return;
+    for (const deviceId of this.nearby.transport?.reach(address).devices ?? []) {
+      if (this.store.devices.get(contactId, deviceId)?.identityKey) continue;
+      this.directory
+        .fetchBundle(contactId, contact, deviceId)
+        .then(() => this.outbox.kick(contactId))
+        .catch(() => this.context.log('warn', 'bundle-not-learned'));
+    }
+  }
+
+  #askForLists(): void {
+    for (const contact of this.store.contacts.list()) {
+      if (contact.jid && contact.subscription !== 'pending-in') this.outbox.kick(contact.id);
+    }
+  }
+
+  /** Contacts who know us and whom the server reaches, but no direct link, learn where we are now. */
+  #tellAddresses(): void {
+    const since = this.context.now() - recently;
+    for (const contact of this.store.contacts.list()) {
+      const conversation = this.store.conversations.byContact(contact.id);
+      if (!contact.xid || !contact.jid || !contact.xidShared || !conversation) continue;
+      if (conversation.updatedAt < since || this.account.presenceOf(contact) !== 'online') continue;
+      const direct = this.nearby.transport?.reach(contact.xid).reachable ?? false;
+      if (!direct) this.speaker.tellAddresses(contact.id);
+    }
+  }
+
+  #maintain(): void {
+    if (this.context.cipher.maintain()) void this.directory.announce();
+  }
+
+  #arrived(ports: Ports, conversationId: ConversationId, message: Parameters<Ports['notifier']['message']>[0]): void {
+    const record = this.store.conversations.get(conversationId);
+    const conversation = record ? this.views.conversation(record) : null;
+    if (conversation) ports.notifier.message(message, conversation, this.store.settings.get().notifications);
+  }
+}

@@ -1,0 +1,115 @@
+/** Saying something: a text with its row, its order and its queue entry in one transaction; markers beside it. */
+import type { RouteChoice } from '../../shared/bridge/contract.ts';
+import { fail, ok, type Result } from '../../shared/errors.ts';
+import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
+import { inTransaction, type MessagingContext, selfOf } from './context.ts';
+import { insertMessage, ownDisplayTime } from './conversation-timeline.ts';
+import { wireId } from './envelope-content.ts';
+import { introductionElement } from './introductions.ts';
+import type { KeyDirectory } from './key-directory.ts';
+import { displayedMarker, markable } from './markers.ts';
+import { orderElement } from './order.ts';
+import type { Outbox } from './outbox.ts';
+import { receiptRequest } from './receipts.ts';
+import { addressPair, conversationEncryption } from './recipients.ts';
+import { bodyElement, cleanBody } from './text-body.ts';
+
+export class Speaker {
+  readonly #context: MessagingContext;
+  readonly #outbox: Outbox;
+  readonly #directory: KeyDirectory;
+
+  constructor(context: MessagingContext, outbox: Outbox, directory: KeyDirectory) {
+    this.#context = context;
+    this.#outbox = outbox;
+    this.#directory = directory;
+  }
+
+  /** Durable when it returns. The same id again says nothing new. */
+  say(conversationId: ConversationId, id: MessageId, text: string, choice: RouteChoice): Result<Message> {
+    const { store, now } = this.#context;
+    const existing = store.messages.get(id);
+    if (existing) return ok(existing);
+    const conversation = store.conversations.get(conversationId);
+    const contact = conversation ? store.contacts.get(conversation.contactId) : null;
+    if (!conversation || !contact) return fail('conversation.unknown', 'This conversation does not exist any more.');
+    const body = cleanBody(text);
+    if (!body.ok) return body;
+    const encryption = conversationEncryption(this.#context, contact, (owner) =>
+      this.#directory.announcesNothing(owner),
+    );
+    if (encryption === 'none' && !conversation.plainAllowed) {
+      return fail(
+        'message.plain-not-allowed',
+        `${contact.name} uses an app without encryption.`,
+        'Allow messages without encryption for this conversation, or ask them to use another app.',
+      );
+    }
+    const message = inTransaction(this.#context, (after) => {
+      const newest = store.conversations.summary(conversationId).lastMessage;
+      const counter = store.conversations.nextOrderCounter(conversationId);
+      const inserted = insertMessage(this.#context, after, {
+        id,
+        conversationId,
+        direction: 'out',
+        kind: 'text',
+        body: body.value,
+        sentAt: now(),
+        receivedAt: now(),
+        sortAt: ownDisplayTime(this.#context, conversationId),
+        senderOwner: 'self',
+        senderDeviceId: selfOf(this.#context).deviceId,
+        encryption,
+        route: null,
+        state: 'queued',
+        orderCounter: counter,
+      });
+      if (!inserted) throw new Error('a message id was taken within its own transaction');
+      const content = [
+        bodyElement(body.value),
+        receiptRequest(),
+        markable(),
+        orderElement({ counter, after: newest?.kind === 'text' ? wireId(newest.id) : null }),
+      ];
+      const { preference } = choice;
+      this.#outbox.add({ messageId: id, contactId: contact.id, kind: 'text', content, preference, choice }, after);
+      this.#context.crashPoint('send.before-commit');
+      return inserted;
+    });
+    this.#context.crashPoint('send.committed');
+    return ok(message);
+  }
+
+  /** Tells them that they were read up to here; our own other devices learn it too. */
+  markDisplayed(conversationId: ConversationId, upTo: MessageId): void {
+    const conversation = this.#context.store.conversations.get(conversationId);
+    const message = this.#context.store.messages.get(upTo);
+    if (!conversation || message?.direction !== 'in' || message.kind !== 'text' || message.encryption === 'none')
+      return;
+    this.#control(conversation.contactId, [displayedMarker(wireId(upTo))]);
+  }
+
+  /** Tells a contact who knows us where we can be reached directly now. */
+  tellAddresses(contactId: ContactId): void {
+    const contact = this.#context.store.contacts.get(contactId);
+    const pair = contact ? addressPair(this.#context, contact) : null;
+    if (contact && pair) this.#control(contactId, [introductionElement(this.#context, contact, pair.to)]);
+  }
+
+  #control(contactId: ContactId, content: Parameters<Outbox['add']>[0]['content']): void {
+    const conversation = this.#context.store.conversations.byContact(contactId);
+    inTransaction(this.#context, (after) => {
+      this.#outbox.add(
+        {
+          messageId: crypto.randomUUID() as string as MessageId,
+          contactId,
+          kind: 'control',
+          content,
+          preference: conversation?.routePreference ?? 'automatic',
+          choice: null,
+        },
+        after,
+      );
+    });
+  }
+}
