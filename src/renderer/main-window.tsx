@@ -1,19 +1,26 @@
 /** The three panes, the dialogs above them, and the keys that work everywhere. */
 import { MessagesSquare } from 'lucide-react';
-import { useEffect, useMemo, useReducer } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useReducer } from 'react';
 import { Conversation } from './features/chat/conversation.tsx';
 import { useMessageAnnouncements } from './features/chat/use-message-announcements.ts';
-import { AddContact } from './features/contacts/add-contact.tsx';
-import { PersonPane } from './features/contacts/person-pane.tsx';
 import { Banners } from './features/conversations/banners.tsx';
 import { Palette } from './features/conversations/palette.tsx';
 import { Sidebar } from './features/conversations/sidebar.tsx';
-import { Settings } from './features/settings/settings.tsx';
 import { conversations as words } from './i18n/conversations.ts';
 import { NavigationContext, navigate, nowhere } from './state/navigation.ts';
 import { useConversation, useWindow } from './state/use-window.ts';
 import { EmptyState } from './ui/empty-state.tsx';
 import './main-window.css';
+
+// Not needed for the first sight of the window: read when it is idle, so that they still open at once.
+const parts = {
+  addContact: () => import('./features/contacts/add-contact.tsx'),
+  personPane: () => import('./features/contacts/person-pane.tsx'),
+  settings: () => import('./features/settings/settings.tsx'),
+};
+const AddContact = lazy(async () => ({ default: (await parts.addContact()).AddContact }));
+const PersonPane = lazy(async () => ({ default: (await parts.personPane()).PersonPane }));
+const Settings = lazy(async () => ({ default: (await parts.settings()).Settings }));
 
 const goToKeys = navigator.userAgent.includes('Mac') ? '⌘ K' : 'Ctrl K';
 
@@ -23,6 +30,11 @@ export function MainWindow() {
   const conversation = useConversation(place.conversationId);
   const hasConversations = useWindow((state) => state.conversations.size > 0);
   useMessageAnnouncements();
+
+  useEffect(() => {
+    const idle = requestIdleCallback(() => void Promise.all(Object.values(parts).map((read) => read())));
+    return () => cancelIdleCallback(idle);
+  }, []);
 
   useEffect(() => {
     function onKeyDown(event: KeyboardEvent): void {
@@ -59,12 +71,16 @@ export function MainWindow() {
             )}
           </main>
           {conversation !== undefined && place.panel === 'person' ? (
-            <PersonPane key={conversation.contactId} conversation={conversation} />
+            <Suspense>
+              <PersonPane key={conversation.contactId} conversation={conversation} />
+            </Suspense>
           ) : null}
         </div>
       </div>
-      {place.dialog === 'settings' ? <Settings onClose={closeDialog} /> : null}
-      {place.dialog === 'add-contact' ? <AddContact onClose={closeDialog} /> : null}
+      <Suspense>
+        {place.dialog === 'settings' ? <Settings onClose={closeDialog} /> : null}
+        {place.dialog === 'add-contact' ? <AddContact onClose={closeDialog} /> : null}
+      </Suspense>
       {place.dialog === 'palette' ? <Palette onClose={closeDialog} /> : null}
     </NavigationContext>
   );

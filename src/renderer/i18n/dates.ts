@@ -1,5 +1,5 @@
 /** Times and days as people say them; the order and clock are those of the person's system. */
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const time = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 const weekday = new Intl.DateTimeFormat('en', { weekday: 'short' });
 const dayThisYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
 const dayAnyYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });

@@ -14,7 +14,7 @@ export const devices = {
   unnamed: (id: number) => `Device ${id}`,
   thisDevice: 'This device',
   inactive: 'No longer used',
-  lastSeen: (moment: string) => `Last seen ${moment}`,
+  lastSeen: (moment: string) => `Last seen: ${moment}`,
   fingerprint: 'Fingerprint',
   fingerprintUnknown: 'Its key has not been seen yet.',
   verify: 'They match',

@@ -21,11 +21,15 @@ interface RouteChipProps {
 
 export function RouteChip({ conversation, plan, server }: RouteChipProps) {
   const words = chipWords(plan, server);
+  const [first, ...rest] = words.split(' · ');
   return (
     <DialogTrigger>
       <AriaButton className="route-chip" data-route={plan.summary} aria-label={chat.route.chipLabel(words)}>
         <RouteIcon route={plan.summary} />
-        <span>{words}</span>
+        <span>
+          {first}
+          {rest.length === 0 ? null : <span className="route-chip-rest"> · {rest.join(' · ')}</span>}
+        </span>
       </AriaButton>
       <Popover className="popover" placement="bottom end">
         <Dialog className="popover-inner">

@@ -137,7 +137,8 @@ function Preview({ conversation }: { conversation: Conversation }) {
   if (conversation.draft !== '') {
     return (
       <span className="conversation-preview">
-        <span className="conversation-draft">{words.draft}</span> <Name>{conversation.draft}</Name>
+        <span className="conversation-draft">{words.draft}</span>
+        <Name className="conversation-words">{conversation.draft}</Name>
       </span>
     );
   }
@@ -146,14 +147,14 @@ function Preview({ conversation }: { conversation: Conversation }) {
     return (
       <span className="conversation-preview" data-event>
         {last.kind === 'undecryptable' || last.kind === 'gap' ? <Icon of={TriangleAlert} size={13} /> : null}
-        {last.body === '' ? chat.eventWords[last.kind] : cleanLine(last.body)}
+        <Name className="conversation-words">{last.body === '' ? chat.eventWords[last.kind] : last.body}</Name>
       </span>
     );
   }
   return (
     <span className="conversation-preview">
-      {last.direction === 'out' ? `${words.you} ` : null}
-      <Name>{last.body.slice(0, 200)}</Name>
+      {last.direction === 'out' ? <span>{words.you}</span> : null}
+      <Name className="conversation-words">{last.body.slice(0, 200)}</Name>
     </span>
   );
 }

@@ -2,9 +2,10 @@
 import { Check, CircleHelp, Monitor, ShieldCheck, ShieldOff } from 'lucide-react';
 import { Group } from 'react-aria-components/Group';
 import type { Device } from '../../../shared/model.ts';
-import { formatMoment } from '../../i18n/dates.ts';
+import { formatListMoment } from '../../i18n/dates.ts';
 import { devices as words } from '../../i18n/devices.ts';
 import { useAsk } from '../../state/use-ask.ts';
+import { useNow } from '../../state/use-now.ts';
 import { Button } from '../../ui/button.tsx';
 import { cleanLine } from '../../ui/clean-text.ts';
 import { Icon } from '../../ui/icon.tsx';
@@ -38,6 +39,7 @@ const trustIcons = { undecided: CircleHelp, blind: Check, verified: ShieldCheck,
 
 function DeviceItem({ device, onChanged }: { device: Device; onChanged: (() => void) | undefined }) {
   const { ask, busy, error } = useAsk('devices.setTrust');
+  const now = useNow();
   const name = device.label === '' ? words.unnamed(device.deviceId) : cleanLine(device.label);
 
   async function decide(trust: 'verified' | 'distrusted' | 'undecided'): Promise<void> {
@@ -62,7 +64,7 @@ function DeviceItem({ device, onChanged }: { device: Device; onChanged: (() => v
         <p className="muted small">
           {[
             device.active ? null : words.inactive,
-            device.lastSeenAt === null ? null : words.lastSeen(formatMoment(device.lastSeenAt)),
+            device.lastSeenAt === null ? null : words.lastSeen(formatListMoment(device.lastSeenAt, now)),
           ]
             .filter((part) => part !== null)
             .join(' · ')}
