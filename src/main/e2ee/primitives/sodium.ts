@@ -16,4 +16,9 @@ export function wipe(...secrets: readonly Uint8Array[]): void {
   for (const secret of secrets) sodium.memzero(secret);
 }
 
+/** `length` fresh random bytes from the operating system. */
+export function randomBytes(length: number): Uint8Array {
+  return sodium.randombytes_buf(length);
+}
+
 export { sodium };
