@@ -1,0 +1,34 @@
+/** Serialised sessions, by (identity key, device id): never by address or transport. */
+import { bytes, integer } from '../columns.ts';
+import type { Connection } from '../connection.ts';
+import type { Store } from '../records.ts';
+
+export function sessionRepository(connection: Connection): Store['sessions'] {
+  return {
+    get: (identityKey, deviceId) => {
+      const row = connection.get('SELECT * FROM session WHERE identity_key = ? AND device_id = ?', [
+        identityKey,
+        deviceId,
+      ]);
+      if (row === null) return null;
+      return connection.decode(() => ({
+        identityKey: bytes(row, 'identity_key', 32),
+        deviceId: integer(row, 'device_id'),
+        state: bytes(row, 'state'),
+      }));
+    },
+    put: (row) => {
+      connection.run(
+        `INSERT INTO session (identity_key, device_id, state) VALUES (?, ?, ?)
+         ON CONFLICT (identity_key, device_id) DO UPDATE SET state = excluded.state`,
+        [row.identityKey, row.deviceId, row.state],
+      );
+    },
+    remove: (identityKey, deviceId) => {
+      connection.run('DELETE FROM session WHERE identity_key = ? AND device_id = ?', [identityKey, deviceId]);
+    },
+    clear: () => {
+      connection.run('DELETE FROM session');
+    },
+  };
+}
