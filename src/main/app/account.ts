@@ -5,7 +5,7 @@ import { inTransaction, type MessagingContext } from '../messaging/context.ts';
 import { conversationWith } from '../messaging/conversation-timeline.ts';
 import type { AccountRecord, ContactRecord } from '../storage/records.ts';
 import type { IncomingStanza, TransportEvents } from '../transports/transport.ts';
-import { createXmppTransport } from '../transports/xmpp/create-xmpp-transport.ts';
+import { createXmppTransport } from '../transports/xmpp/account.ts';
 import type { RosterEntry, XmppAccountEvents, XmppTransport, XmppTransportOptions } from '../transports/xmpp/types.ts';
 
 const signInTimeout = 60_000;

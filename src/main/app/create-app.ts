@@ -1,12 +1,39 @@
 /** The one composition root: builds the application out of its parts and hands back the Bridge. */
-import type { Bridge } from '../../shared/bridge/contract.ts';
+import type { Bridge, CommandArguments, CommandName, CommandValue } from '../../shared/bridge/contract.ts';
+import { checkArguments, isCommandName } from '../../shared/bridge/schemas.ts';
+import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
+import type { AppStatus, Notice } from '../../shared/model.ts';
+import { ready, sodium } from '../e2ee/primitives/sodium.ts';
+import type { Store } from '../storage/records.ts';
+import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
+import { cleanName } from './clean-name.ts';
+import { accountCommands } from './commands/account-commands.ts';
+import type { Handlers } from './commands/command-types.ts';
+import { contactCommands } from './commands/contact-commands.ts';
+import { conversationCommands } from './commands/conversation-commands.ts';
+import { deviceCommands } from './commands/device-commands.ts';
+import { invitationCommands } from './commands/invitation-commands.ts';
+import { messageCommands } from './commands/message-commands.ts';
+import { linkCommands, settingsCommands } from './commands/settings-commands.ts';
+import { EventHub } from './event-hub.ts';
+import { type NearbyOptions, nearbyOff } from './nearby.ts';
+import { createNearbyCrypto } from './nearby-crypto.ts';
+import { makeSelf } from './new-self.ts';
 import type { Ports } from './ports.ts';
+import { openProfileAccess, type ProfileAccess } from './profile-access.ts';
+import { RunningProfile } from './running-profile.ts';
 
 export interface AppOptions {
   /** Folder of the profile; made (mode 0700) if it does not exist. */
   readonly profileDirectory: string;
   readonly version: string;
   readonly ports: Ports;
+  /** Tests: where the account's server really is, and whose certificates are good. */
+  readonly xmppOverride?: XmppTransportOptions['override'];
+  /** Tests: multicast port, interfaces and pace of the nearby network. */
+  readonly nearby?: NearbyOptions;
+  /** Turns the nearby network on or off, whatever was left; null or missing: as the person left it. */
+  readonly nearbyEnabled?: boolean | null;
 }
 
 export interface App extends Bridge {
@@ -14,4 +41,189 @@ export interface App extends Bridge {
   nudge(): void;
   /** Ends everything cleanly and closes the database. */
   close(): Promise<void>;
+}
+
+type Phase = AppStatus['phase'];
+type ProfileCommand = 'app.status' | 'app.dismissNotice' | 'profile.create' | 'profile.unlock' | 'links.open';
+
+export async function createApp(options: AppOptions): Promise<App> {
+  await ready();
+  const app = new Application(options, await openProfileAccess(options));
+  await app.begin();
+  return app;
+}
+
+class Application implements App {
+  readonly #options: AppOptions;
+  readonly #access: ProfileAccess;
+  readonly #hub = new EventHub();
+  #phase: Phase = 'starting';
+  #error: AppError | null = null;
+  #notices: readonly Notice[] = [];
+  #profile: RunningProfile | null = null;
+  #profileHandlers: Handlers<Exclude<CommandName, ProfileCommand>> | null = null;
+  /** Creating and unlocking happen once, whoever asks how often. */
+  #opening: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: AppOptions, access: ProfileAccess) {
+    this.#options = options;
+    this.#access = access;
+  }
+
+  async begin(): Promise<void> {
+    const found = this.#access.found;
+    if (found.kind === 'none') this.#phase = 'first-start';
+    else if (found.kind === 'refused') this.#refuse(found.error);
+    else if (found.kind === 'locked') this.#phase = 'locked';
+    else {
+      const opened = await this.#open(null);
+      if (!opened.ok) this.#refuse(opened.error);
+    }
+  }
+
+  async call<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<Result<CommandValue<C>>> {
+    if (!isCommandName(command)) return fail('request.unknown-command', 'There is no such command.');
+    const checked = checkArguments(command, args);
+    if (!checked.ok) return checked;
+    if (this.#closed) return fail('profile.not-ready', 'Bothy is closing.');
+    try {
+      const handlers: Partial<Handlers<CommandName>> = { ...this.#profileHandlers, ...this.#handlers };
+      const handler: Handlers<C>[C] | undefined = handlers[command];
+      if (handler) return await handler(checked.value);
+      return fail('profile.not-ready', 'The profile is not open yet.', 'Create or unlock it first.');
+    } catch (error) {
+      return this.#broken(command, error);
+    }
+  }
+
+  subscribe(listener: Parameters<Bridge['subscribe']>[0]): () => void {
+    return this.#hub.subscribe(listener);
+  }
+
+  nudge(): void {
+    this.#profile?.nudge();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#opening.catch(() => {});
+    await this.#profile?.close();
+    this.#hub.close();
+    this.#profile?.store.close();
+    await this.#access.close();
+  }
+
+  /** Disk full and the like are expected; anything else is a bug: logged by name, told without detail. */
+  #broken(command: string, error: unknown): { readonly ok: false; readonly error: AppError } {
+    const fault = this.#access.faultOf(error);
+    if (fault) return { ok: false, error: fault };
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+    this.#options.ports.logger.log('error', 'command-failed', { command, reason });
+    return fail('internal', 'Something went wrong inside Bothy.', 'Try again; if it stays, restart Bothy.');
+  }
+
+  readonly #handlers: Handlers<ProfileCommand> = {
+    'app.status': () => ok(this.#status()),
+    'app.dismissNotice': ({ id }) => {
+      this.#notices = this.#notices.filter((notice) => notice.id !== id);
+      this.#tellStatus();
+      return ok(null);
+    },
+    'profile.create': ({ name, passphrase }) => this.#once(() => this.#create(name, passphrase ?? null)),
+    'profile.unlock': ({ passphrase }) => this.#once(() => this.#unlock(passphrase)),
+    'links.open': (args) => linkCommands(this.#options.ports)['links.open'](args),
+  };
+
+  #once<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#opening.then(work, work);
+    this.#opening = result;
+    return result;
+  }
+
+  async #create(name: string, passphrase: string | null): Promise<Result<null>> {
+    if (this.#phase !== 'first-start') return fail('profile.exists', 'There is a profile here already.');
+    const cleaned = cleanName(name);
+    if (cleaned === '') return fail('request.malformed', 'A name is needed.', 'Enter a name.');
+    const created = await this.#access.create(passphrase);
+    if (!created.ok) return created;
+    created.value.transaction(() => {
+      if (!created.value.self.get())
+        created.value.self.put(
+          makeSelf(cleaned, (length) => sodium.randombytes_buf(length), this.#options.ports.clock.now()),
+        );
+    });
+    await this.#run(created.value);
+    return ok(null);
+  }
+
+  async #unlock(passphrase: string): Promise<Result<null>> {
+    if (this.#phase === 'ready') return ok(null);
+    if (this.#phase !== 'locked') return fail('profile.not-ready', 'There is nothing to unlock.');
+    return this.#open(passphrase);
+  }
+
+  async #open(passphrase: string | null): Promise<Result<null>> {
+    const opened = await this.#access.open(passphrase);
+    if (!opened.ok) return opened;
+    this.#notices = opened.value.notices;
+    if (opened.value.store.self.get()) {
+      await this.#run(opened.value.store);
+      return ok(null);
+    }
+    // The process ended between making the database and making the person.
+    opened.value.store.close();
+    return fail('profile.unreadable', 'The profile is incomplete.', 'Remove its folder and start again.');
+  }
+
+  async #run(store: Store): Promise<void> {
+    const { ports, xmppOverride, nearby } = this.#options;
+    const profile = new RunningProfile({
+      store,
+      ports,
+      hub: this.#hub,
+      crypto: await createNearbyCrypto(),
+      onStatus: () => this.#tellStatus(),
+      xmppOverride,
+      nearby: nearby ?? {},
+    });
+    this.#profile = profile;
+    this.#profileHandlers = {
+      ...accountCommands(profile),
+      ...contactCommands(profile),
+      ...invitationCommands(profile),
+      ...conversationCommands(profile),
+      ...messageCommands(profile),
+      ...deviceCommands(profile),
+      ...settingsCommands(profile, this.#hub, () => this.#tellStatus()),
+    };
+    this.#phase = 'ready';
+    this.#error = null;
+    profile.start(this.#options.nearbyEnabled ?? null);
+    this.#tellStatus();
+  }
+
+  #refuse(error: AppError): void {
+    this.#phase = 'refused';
+    this.#error = error;
+  }
+
+  #status(): AppStatus {
+    const profile = this.#profile;
+    return {
+      version: this.#options.version,
+      phase: this.#phase,
+      needsPassphrase: this.#phase !== 'ready' && this.#access.needsPassphrase,
+      error: this.#error,
+      self: profile?.views.self() ?? null,
+      account: profile?.account.status() ?? null,
+      nearby: profile?.nearby.status() ?? nearbyOff,
+      notices: this.#notices,
+    };
+  }
+
+  #tellStatus(): void {
+    this.#hub.emitSoon('status', () => ({ type: 'status', status: this.#status() }));
+  }
 }

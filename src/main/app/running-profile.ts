@@ -136,9 +136,9 @@ export class RunningProfile {
     gaps.load();
   }
 
-  start(): void {
+  start(nearby: boolean | null): void {
     this.#maintain();
-    if (this.store.settings.getValue(nearbyEnabled) !== 'false') this.nearby.start();
+    if (nearby ?? this.store.settings.getValue(nearbyEnabled) !== 'false') this.nearby.start();
     this.account.start();
     this.outbox.load();
   }
