@@ -43,17 +43,24 @@ export class StreamParser extends EventEmitter {
   /** Bytes since the last stanza ended, as far as counted; `#mark` is where in the current piece counting goes on. */
   #bytes = 0;
   #mark = 0;
+  /** A whole stanza, given out as soon as the parser goes on without complaint. */
+  #completed: { readonly element: Element; readonly position: number } | null = null;
   #piece = '';
   #pieceStart = 0;
 
   constructor() {
     super();
     const saxes = this.#saxes;
-    saxes.on('error', (error) => this.#fail('not-well-formed', error.message));
+    saxes.on('error', (error) => {
+      // saxes calls a tag closed before it says that something else was to be closed here: that stanza never was.
+      if (this.#completed?.position === saxes.position) this.#completed = null;
+      this.#fail('not-well-formed', error.message);
+    });
     saxes.on('doctype', () => this.#fail('restricted-xml', 'document type declaration'));
     saxes.on('comment', () => this.#fail('restricted-xml', 'comment'));
     saxes.on('processinginstruction', () => this.#fail('restricted-xml', 'processing instruction'));
     saxes.on('opentagstart', () => {
+      this.#release();
       this.#attributes = 0;
     });
     saxes.on('attribute', () => {
@@ -89,6 +96,7 @@ export class StreamParser extends EventEmitter {
     this.#piece = piece;
     this.#mark = 0;
     this.#saxes.write(piece);
+    this.#release();
     this.#pieceStart += piece.length;
     this.#count(piece.length);
   }
@@ -123,6 +131,7 @@ export class StreamParser extends EventEmitter {
   }
 
   #closeTag(): void {
+    this.#release();
     if (this.#halted) return;
     const element = this.#open.pop();
     if (element === undefined) {
@@ -132,10 +141,17 @@ export class StreamParser extends EventEmitter {
     }
     if (this.#open.length > 0) return;
     this.#endOfPart();
-    if (!this.#halted) this.emit('element', element);
+    if (!this.#halted) this.#completed = { element, position: this.#saxes.position };
+  }
+
+  #release(): void {
+    const completed = this.#completed;
+    this.#completed = null;
+    if (completed !== null && !this.#halted) this.emit('element', completed.element);
   }
 
   #text(text: string): void {
+    this.#release();
     if (this.#halted) return;
     const parent = this.#open.at(-1);
     if (parent !== undefined) parent.append(text);
@@ -150,6 +166,7 @@ export class StreamParser extends EventEmitter {
   }
 
   #fail(condition: string, message: string): void {
+    this.#release();
     if (this.#halted) return;
     this.#halted = true;
     this.emit('error', new StreamSyntaxError(condition, message));
