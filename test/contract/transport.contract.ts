@@ -21,6 +21,8 @@ export interface TransportPair {
   readonly outcome: 'accepted' | 'acknowledged';
   /** Who answers `request`: the peer's application, or (XMPP) the server for the peer's account. */
   readonly answeredBy: 'peer' | 'server';
+  /** Both are started: resolves when they have nothing left to do by themselves (default: when they reach each other). */
+  ready?(): Promise<void>;
   /** Stops what the pair needs besides the transports. */
   close(): Promise<void>;
 }
@@ -100,6 +102,7 @@ export function transportContract(name: string, makePair: () => Promise<Transpor
       const b = start(made.b);
       await a.until(() => made.a.transport.reach(made.b.address).reachable);
       await b.until(() => made.b.transport.reach(made.a.address).reachable);
+      await made.ready?.();
       return { made, a, b };
     }
 

@@ -206,6 +206,8 @@ class ProsodyProcess implements Prosody {
       ...['roster', 'saslauth', 'tls', 'disco', 'carbons', 'pep', 'mam', 'smacks', 'csi_simple', 'blocklist', 'ping'],
       ...(federated ? ['dialback'] : []),
     ];
+    const key = luaString(this.#certificate?.keyPath ?? '');
+    const certificate = luaString(this.#certificate?.certificatePath ?? '');
     const disabled = [...(federated ? [] : ['s2s', 's2s_auth_certs']), ...(this.#options.modulesDisabled ?? [])];
     return `
 run_as_root = true
@@ -217,6 +219,7 @@ use_ipv6 = false
 c2s_ports = { ${this.port} }
 c2s_direct_tls_ports = { ${this.directTlsPort} }
 s2s_ports = { ${this.#options.serverPort ?? ''} }
+c2s_direct_tls_ssl = { key = ${key}; certificate = ${certificate} }
 c2s_require_encryption = true
 s2s_require_encryption = true
 s2s_secure_auth = true
@@ -232,11 +235,7 @@ smacks_hibernation_time = 300
 smacks_max_queue_size = 5000
 ${this.#options.configuration ?? ''}
 VirtualHost ${luaString(this.domain)}
-ssl = {
-  key = ${luaString(this.#certificate?.keyPath ?? '')};
-  certificate = ${luaString(this.#certificate?.certificatePath ?? '')};
-  cafile = ${luaString(this.#authority.caPath)};
-}
+ssl = { key = ${key}; certificate = ${certificate}; cafile = ${luaString(this.#authority.caPath)} }
 `;
   }
 }

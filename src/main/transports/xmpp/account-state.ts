@@ -6,11 +6,18 @@ export interface AccountState {
   readonly stream: string;
   /** Last known roster and its version (RFC 6121 §2.6). */
   readonly roster: { readonly version: string; readonly entries: readonly RosterEntry[] } | null;
-  /** Server time (Unix ms) up to which the archive was taken completely: used when the cursor is gone from it. */
-  readonly archivedUntil: number | null;
+  /** How far the archive was last taken completely; null: never yet. */
+  readonly archived: ArchivedUpTo | null;
 }
 
-export const emptyAccountState: AccountState = { stream: '', roster: null, archivedUntil: null };
+export interface ArchivedUpTo {
+  /** Archive id of the last message in it; null: it was empty. */
+  readonly last: string | null;
+  /** Server time of that message, Unix ms: where to go on when the archive no longer knows the id. */
+  readonly time: number | null;
+}
+
+export const emptyAccountState: AccountState = { stream: '', roster: null, archived: null };
 
 /** Anything unreadable is an empty state: all of it can be learned again. */
 export function parseAccountState(text: string): AccountState {
@@ -21,7 +28,7 @@ export function parseAccountState(text: string): AccountState {
     return {
       stream: typeof value['stream'] === 'string' ? value['stream'] : '',
       roster: parseRoster(value['roster']),
-      archivedUntil: typeof value['archivedUntil'] === 'number' ? value['archivedUntil'] : null,
+      archived: parseArchived(value['archived']),
     };
   } catch {
     return emptyAccountState;
@@ -37,6 +44,12 @@ function parseRoster(value: unknown): AccountState['roster'] {
   const entries = value['entries'].filter(isRosterEntry);
   // a damaged list with a current version would never be mended by the server
   return entries.length === value['entries'].length ? { version: value['version'], entries } : null;
+}
+
+function parseArchived(value: unknown): ArchivedUpTo | null {
+  if (!isRecord(value)) return null;
+  const { last, time } = value;
+  return { last: typeof last === 'string' ? last : null, time: typeof time === 'number' ? time : null };
 }
 
 function isRosterEntry(value: unknown): value is RosterEntry {

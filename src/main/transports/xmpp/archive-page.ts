@@ -15,7 +15,8 @@ const LAG_MS = 10_000;
 export type PagePosition =
   | { readonly kind: 'after'; readonly archiveId: string }
   | { readonly kind: 'since'; readonly time: number }
-  | { readonly kind: 'newest' };
+  | { readonly kind: 'newest' }
+  | { readonly kind: 'oldest' };
 
 export interface ArchiveResult {
   readonly archiveId: string;

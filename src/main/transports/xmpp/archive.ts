@@ -19,6 +19,7 @@
  * again later. What comes twice that way is dropped above, by message id.
  */
 import type { AppError, Result } from '../../../shared/errors.ts';
+import type { ArchivedUpTo } from './account-state.ts';
 import type { ArchivePage, ArchiveResult, PagePosition } from './archive-page.ts';
 import type { Taken } from './incoming-message.ts';
 
@@ -30,8 +31,8 @@ const SLICE_MS = 8;
 
 export interface ArchiveSource {
   readonly cursor: () => string | null;
-  /** Where to begin when the cursor is no longer in the archive; Unix ms. */
-  readonly fallbackSince: () => number | null;
+  /** How far an earlier catch-up came to its end: begins there without a cursor, or when the cursor is gone. */
+  readonly archived: () => ArchivedUpTo | null;
   readonly fetch: (position: PagePosition) => Promise<Result<ArchivePage>>;
   /**
    * Hands over in the order of calls; durably taken when it resolves. `keepsId` is asked at the moment of handing
@@ -40,11 +41,11 @@ export interface ArchiveSource {
   readonly deliver: (message: Taken, keepsId: () => boolean) => Promise<void>;
   /** A live message was not taken: the archive has it, catch up again later. */
   readonly missed: () => void;
-  readonly progress: (stored: number | null) => void;
+  readonly progress: (stored: number) => void;
 }
 
 export type CatchUpOutcome =
-  | { readonly kind: 'done'; readonly until: number | null }
+  | { readonly kind: 'done'; readonly archived: ArchivedUpTo }
   /** Superseded by a newer session. */
   | { readonly kind: 'superseded' }
   | { readonly kind: 'failed'; readonly error: AppError | null };
@@ -100,7 +101,6 @@ export class ArchiveCatchUp {
     this.hold();
     const outcome = await this.#pages(run, announce);
     if (run !== this.#run) return { kind: 'superseded' };
-    this.#source.progress(null);
     if (outcome.kind !== 'done') return outcome;
     if (this.#missed !== missed) return { kind: 'failed', error: null };
     await this.#release('attached');
@@ -125,11 +125,10 @@ export class ArchiveCatchUp {
   }
 
   async #pages(run: number, announce: () => void): Promise<CatchUpOutcome> {
-    const cursor = this.#source.cursor();
-    let position: PagePosition = cursor === null ? { kind: 'newest' } : { kind: 'after', archiveId: cursor };
+    let position = this.#start();
     let announced = false;
     let stored = 0;
-    let until: number | null = null;
+    let time = this.#source.archived()?.time ?? null;
     for (;;) {
       const coversPresence = announced;
       const letGo = this.#letGo;
@@ -154,22 +153,33 @@ export class ArchiveCatchUp {
           return { kind: 'failed', error: null };
         }
         this.#remember(archiveId);
-        until = message?.delayedSince ?? until;
+        time = message?.delayedSince ?? time;
         this.#source.progress(++stored);
       }
       const { last, complete } = page.value;
       const stuck = last !== null && position.kind === 'after' && position.archiveId === last;
       if (last !== null) position = { kind: 'after', archiveId: last };
-      if (stuck || (complete && coversPresence && this.#letGo === letGo)) return { kind: 'done', until };
+      // the archive was empty: what is in it from now on is all new
+      else if (position.kind === 'newest') position = { kind: 'oldest' };
+      if (stuck || (complete && coversPresence && this.#letGo === letGo)) {
+        return { kind: 'done', archived: { last: position.kind === 'after' ? position.archiveId : null, time } };
+      }
     }
+  }
+
+  /** Of an account that is new here only the newest page is taken; of one whose archive was empty, everything since. */
+  #start(): PagePosition {
+    const archived = this.#source.archived();
+    const archiveId = this.#source.cursor() ?? archived?.last ?? null;
+    if (archiveId !== null) return { kind: 'after', archiveId };
+    return { kind: archived === null ? 'newest' : 'oldest' };
   }
 
   /** The server no longer knows the cursor (it expires messages): by time if we know one, else the newest page. */
   #fallback(position: PagePosition, error: AppError): PagePosition | null {
-    if (error.code !== 'stanza.not-found') return null;
-    if (position.kind === 'newest') return null;
-    const since = position.kind === 'after' ? this.#source.fallbackSince() : null;
-    return since === null ? { kind: 'newest' } : { kind: 'since', time: since };
+    if (error.code !== 'stanza.not-found' || position.kind === 'newest') return null;
+    const time = position.kind === 'after' ? (this.#source.archived()?.time ?? null) : null;
+    return time === null ? { kind: 'newest' } : { kind: 'since', time };
   }
 
   async *#inTurns(results: readonly ArchiveResult[]): AsyncGenerator<ArchiveResult> {

@@ -5,6 +5,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import type { AppError, Result } from '../../../shared/errors.ts';
 import type { BareJid } from '../../../shared/model.ts';
+import type { ArchivedUpTo } from './account-state.ts';
 import { ArchiveCatchUp } from './archive.ts';
 import { ArchivePages } from './archive-page.ts';
 import type { Taken } from './incoming-message.ts';
@@ -21,13 +22,12 @@ export interface SessionContext {
   readonly roster: Roster;
   readonly caps: Element;
   readonly cursor: () => string | null;
-  readonly archivedUntil: () => number | null;
+  readonly archived: () => ArchivedUpTo | null;
   readonly stream: () => XmppStream;
   readonly deliver: (message: Taken, keepsId: () => boolean) => Promise<void>;
   readonly onRoster: () => void;
   readonly onCatchUp: (stored: number | null) => void;
-  /** The archive was taken completely up to this server time. */
-  readonly onCaughtUp: (until: number | null) => void;
+  readonly onCaughtUp: (archived: ArchivedUpTo) => void;
 }
 
 export class Session {
@@ -45,7 +45,7 @@ export class Session {
     this.#context = context;
     this.#archive = new ArchiveCatchUp({
       cursor: context.cursor,
-      fallbackSince: context.archivedUntil,
+      archived: context.archived,
       fetch: (position) => this.#pages.fetch(position, context.account, (iq) => this.#request(iq)),
       deliver: context.deliver,
       missed: () => this.#tryAgainLater(),
@@ -86,6 +86,7 @@ export class Session {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     this.#archive.hold();
+    this.#context.onCatchUp(0);
     const { roster, account } = this.#context;
     // asked together, answered in order
     const [features, contacts] = await Promise.all([
@@ -106,6 +107,7 @@ export class Session {
     this.#announce();
     this.#complete = true;
     await this.#archive.attach();
+    this.#context.onCatchUp(null);
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {
@@ -114,9 +116,11 @@ export class Session {
     if (outcome.kind === 'done') {
       this.#complete = true;
       this.#retryDelay = FIRST_RETRY_MS;
-      this.#context.onCaughtUp(outcome.until);
+      this.#context.onCaughtUp(outcome.archived);
+      this.#context.onCatchUp(null);
       return;
     }
+    this.#context.onCatchUp(null);
     await this.#failed(outcome.error);
   }
 

@@ -1,0 +1,139 @@
+/** An XMPP transport with everything it reports written down, for tests and scripts that wait for what happens. */
+import type { Element } from '@xmpp/xml';
+import type { IncomingStanza, RequestHandler } from '../../src/main/transports/transport.ts';
+import { createXmppTransport } from '../../src/main/transports/xmpp/account.ts';
+import type { RosterEntry, XmppTransport, XmppTransportOptions } from '../../src/main/transports/xmpp/types.ts';
+import { type AppError, fail } from '../../src/shared/errors.ts';
+import type { BareJid, TransportStatus } from '../../src/shared/model.ts';
+
+export interface ClientOptions {
+  readonly jid: string;
+  readonly password: string;
+  readonly override?: NonNullable<XmppTransportOptions['override']>;
+  readonly cursor?: string | null;
+  readonly state?: string;
+}
+
+export class TestClient {
+  readonly jid: BareJid;
+  readonly transport: XmppTransport;
+  readonly abort = new AbortController();
+  readonly statuses: TransportStatus[] = [];
+  readonly received: IncomingStanza[] = [];
+  readonly roster = new Map<BareJid, RosterEntry>();
+  readonly presences = new Map<BareJid, string>();
+  readonly subscriptionRequests: { jid: BareJid; nickname: string }[] = [];
+  readonly bounces: { id: string; from: BareJid; error: AppError }[] = [];
+  readonly catchUps: (number | null)[] = [];
+  rosterFetches = 0;
+  /** As the application keeps it: the last archive id durably taken. */
+  cursor: string | null;
+  state: string;
+  onStanza: (incoming: IncomingStanza) => Promise<void> = async () => {};
+  onRequest: RequestHandler = async () => fail('stanza.error', 'not understood');
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: ClientOptions) {
+    this.jid = options.jid as BareJid;
+    this.cursor = options.cursor ?? null;
+    this.state = options.state ?? '';
+    this.transport = createXmppTransport({
+      credentials: { jid: this.jid, password: options.password, state: this.state },
+      ...(options.override === undefined ? {} : { override: options.override }),
+      events: {
+        onRoster: (entries, complete) => {
+          if (complete) {
+            this.rosterFetches++;
+            this.roster.clear();
+          }
+          for (const entry of entries) this.roster.set(entry.jid, entry);
+          this.#check();
+        },
+        onRosterRemoved: (jid) => {
+          this.roster.delete(jid);
+          this.#check();
+        },
+        onPresence: (jid, presence) => {
+          this.presences.set(jid, presence);
+          this.#check();
+        },
+        onSubscriptionRequest: (jid, nickname) => {
+          this.subscriptionRequests.push({ jid, nickname });
+          this.#check();
+        },
+        onCatchUp: (stored) => {
+          this.catchUps.push(stored);
+          this.#check();
+        },
+        archiveCursor: () => this.cursor,
+        onBounce: (id, from, error) => {
+          this.bounces.push({ id, from, error });
+          this.#check();
+        },
+        onState: (state) => {
+          this.state = state;
+        },
+      },
+    });
+  }
+
+  start(): this {
+    this.transport.start(
+      {
+        onStatus: (status) => {
+          this.statuses.push(status);
+          this.#check();
+        },
+        onReach: () => this.#check(),
+        onStanza: async (incoming) => {
+          await this.onStanza(incoming);
+          if (incoming.arrival.archiveId !== null) this.cursor = incoming.arrival.archiveId;
+          this.received.push(incoming);
+          this.#check();
+        },
+        onRequest: (request, arrival) => this.onRequest(request, arrival),
+      },
+      this.abort.signal,
+    );
+    return this;
+  }
+
+  /** Signed in, roster known, archive caught up. */
+  async ready(): Promise<this> {
+    await this.until(() => this.catchUps.at(-1) === null && this.catchUps.length > 0);
+    return this;
+  }
+
+  until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = () => {
+        if (!condition()) return;
+        this.#waiting.delete(check);
+        resolve();
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.transport.stop();
+  }
+
+  send(to: string, stanza: Element) {
+    return this.transport.send(stanza, { address: to as BareJid, devices: [] }, this.abort.signal);
+  }
+
+  request(to: string, iq: Element) {
+    return this.transport.request(iq, { address: to as BareJid, devices: [] }, this.abort.signal);
+  }
+
+  /** Ids of the messages received so far, in order. */
+  ids(): string[] {
+    return this.received.map(({ stanza }) => String(stanza.attrs['id']));
+  }
+
+  #check(): void {
+    for (const check of [...this.#waiting]) check();
+  }
+}
