@@ -1,0 +1,88 @@
+/** A device for tests of the encryption: its state, and its record with one peer, kept the way the application does. */
+import { randomBytes } from 'node:crypto';
+import {
+  bundleOf,
+  createOwnDevice,
+  type Decrypted,
+  decrypt,
+  encrypt,
+  type OwnDevice,
+  parseOwnDevice,
+  parseRecord,
+  type SessionRecord,
+  serializeOwnDevice,
+  serializeRecord,
+} from '../../src/main/e2ee/omemo.ts';
+import type { Bundle, RandomBytes } from '../../src/main/e2ee/types.ts';
+import type { Result } from '../../src/shared/errors.ts';
+
+export interface Envelope {
+  readonly keyExchange: boolean;
+  readonly data: Uint8Array;
+  readonly payload: Uint8Array | null;
+}
+
+export const systemRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length));
+
+/** Deterministic bytes for properties (xorshift32): not random in any cryptographic sense. */
+export function seededRandom(seed: number): RandomBytes {
+  let state = seed === 0 ? 0x9e3779b9 : seed >>> 0;
+  return (length) =>
+    Uint8Array.from({ length }, () => {
+      state ^= state << 13;
+      state >>>= 0;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      state >>>= 0;
+      return state >>> 24;
+    });
+}
+
+export class TestDevice {
+  own: OwnDevice;
+  record: SessionRecord | null = null;
+  readonly random: RandomBytes;
+  now: number;
+
+  constructor(random: RandomBytes = systemRandom, own?: OwnDevice, now = 1_000) {
+    this.random = random;
+    this.now = now;
+    this.own = own ?? createOwnDevice(random, now);
+  }
+
+  get bundle(): Bundle {
+    return bundleOf(this.own);
+  }
+
+  /** To the peer with this bundle; throws when it cannot be done. */
+  send(peer: Bundle, content: Uint8Array | null): Envelope {
+    const target = { deviceId: peer.deviceId, record: this.record, bundle: peer };
+    const { keys, payload, records, failures } = encrypt(this.own, [target], content, this.random);
+    const [key] = keys;
+    const record = records.get(0);
+    if (key === undefined || record === undefined) throw new Error(failures[0]?.error.detail ?? 'not encrypted');
+    this.record = record;
+    return { keyExchange: key.keyExchange, data: key.data, payload };
+  }
+
+  receive(envelope: Envelope, senderDeviceId = 1): Result<Decrypted> {
+    const result = decrypt(this.own, this.record, { ...envelope, senderDeviceId }, this.now);
+    if (result.ok) {
+      this.record = result.value.record;
+      this.own = result.value.own ?? this.own;
+    }
+    return result;
+  }
+
+  /** As if the process had ended and begun again. */
+  restart(): void {
+    this.own = parseOwnDevice(serializeOwnDevice(this.own));
+    if (this.record !== null) this.record = parseRecord(serializeRecord(this.record));
+  }
+}
+
+/** The value, or a thrown error that names the code. */
+export function expectOk<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.error.code}: ${result.error.detail ?? result.error.what}`);
+  return result.value;
+}
