@@ -34,7 +34,8 @@ export function startElectron(files: BuiltFiles): void {
     electron.quit();
     return;
   }
-  electron.enableSandbox();
+  // Given only by tests that run as root, where Chromium has no sandbox; the window keeps its own `sandbox: true`.
+  if (!electron.commandLine.hasSwitch('no-sandbox')) electron.enableSandbox();
   lockDownNetwork();
   lockDownContents();
   registerAppScheme();

@@ -1,0 +1,175 @@
+/** Our one page in Chromium: served by us, allowed to go nowhere, talking to nobody but the application. */
+import * as v from 'valibot';
+import { longestRequest } from '../window/bridge-envelope.ts';
+import { pageHeaders } from '../window/content-security-policy.ts';
+import { readWindowFile } from '../window/window-file.ts';
+import type { DevtoolsParams, DevtoolsPipe } from './devtools-pipe.ts';
+import { bindingName, type PageMessage, type PageRequest, pageBridgeScript, receiverName } from './page-bridge.ts';
+
+/** Never resolved: `.invalid` is reserved (RFC 6761 §6.4), and every request is answered by us. */
+export const pageOrigin = 'https://bothy.invalid';
+export const pageUrl = `${pageOrigin}/`;
+
+const pausedSchema = v.object({
+  requestId: v.string(),
+  resourceType: v.string(),
+  request: v.object({ url: v.string(), method: v.string() }),
+});
+const bindingSchema = v.object({ name: v.string(), payload: v.string(), executionContextId: v.number() });
+const contextSchema = v.object({
+  context: v.object({
+    id: v.number(),
+    origin: v.string(),
+    auxData: v.optional(v.object({ isDefault: v.boolean(), frameId: v.string() })),
+  }),
+});
+const navigatedSchema = v.object({
+  frame: v.object({ id: v.string(), url: v.string(), parentId: v.optional(v.string()) }),
+});
+const dialogSchema = v.object({ hasBrowserHandler: v.boolean() });
+const requestSchema = v.pipe(
+  v.string(),
+  v.maxLength(longestRequest),
+  v.parseJson(),
+  v.object({ id: v.number(), command: v.unknown(), args: v.unknown() }),
+);
+
+export interface PageHandlers {
+  call(request: PageRequest): Promise<unknown>;
+  online(): void;
+}
+
+export class ChromiumPage {
+  readonly #pipe: DevtoolsPipe;
+  readonly #sessionId: string;
+  readonly #rendererFolder: string;
+  readonly #handlers: PageHandlers;
+  #mainFrame = '';
+  /** The page's own script world, while our page is shown. */
+  #context: number | null = null;
+
+  constructor(pipe: DevtoolsPipe, sessionId: string, rendererFolder: string, handlers: PageHandlers) {
+    this.#pipe = pipe;
+    this.#sessionId = sessionId;
+    this.#rendererFolder = rendererFolder;
+    this.#handlers = handlers;
+  }
+
+  /** Takes the page over and shows ours; resolves once it is on its way. */
+  async open(): Promise<void> {
+    this.#pipe.listen((method, params, sessionId) => {
+      if (sessionId === this.#sessionId) this.#hear(method, params);
+    });
+    await this.send('Page.enable');
+    const tree = v.parse(
+      v.object({ frameTree: v.object({ frame: v.object({ id: v.string() }) }) }),
+      await this.send('Page.getFrameTree'),
+    );
+    this.#mainFrame = tree.frameTree.frame.id;
+    await this.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
+    await this.send('Runtime.enable');
+    await this.send('Runtime.addBinding', { name: bindingName });
+    await this.send('Page.addScriptToEvaluateOnNewDocument', { source: pageBridgeScript(pageOrigin) });
+    await this.send('Runtime.runIfWaitingForDebugger');
+    await this.send('Page.navigate', { url: pageUrl });
+  }
+
+  /** One DevTools command to this page. */
+  send(method: string, params: DevtoolsParams = {}): Promise<DevtoolsParams> {
+    return this.#pipe.send(method, params, this.#sessionId);
+  }
+
+  tell(message: PageMessage): void {
+    if (this.#context === null) return;
+    const expression = `globalThis[${JSON.stringify(receiverName)}]?.(${JSON.stringify(message)})`;
+    void this.send('Runtime.evaluate', { expression, contextId: this.#context, silent: true }).catch(() => undefined);
+  }
+
+  /** Asks the person, in a dialog of the browser itself, called from a script world that the page cannot reach. */
+  async confirm(question: string): Promise<boolean> {
+    const world = v.parse(
+      v.object({ executionContextId: v.number() }),
+      await this.send('Page.createIsolatedWorld', { frameId: this.#mainFrame, worldName: 'bothy-host' }),
+    );
+    const answer = v.safeParse(
+      v.object({ result: v.object({ value: v.boolean() }) }),
+      await this.send('Runtime.evaluate', {
+        expression: `confirm(${JSON.stringify(question)})`,
+        contextId: world.executionContextId,
+        returnByValue: true,
+      }),
+    );
+    return answer.success && answer.output.result.value;
+  }
+
+  #hear(method: string, params: DevtoolsParams): void {
+    switch (method) {
+      case 'Fetch.requestPaused':
+        void this.#answerRequest(params).catch(() => undefined);
+        return;
+      case 'Runtime.bindingCalled':
+        this.#answerBinding(params);
+        return;
+      case 'Runtime.executionContextCreated': {
+        const { context } = v.parse(contextSchema, params);
+        const ours = context.auxData?.isDefault === true && context.auxData.frameId === this.#mainFrame;
+        if (ours) this.#context = context.origin === pageOrigin ? context.id : null;
+        return;
+      }
+      case 'Runtime.executionContextsCleared':
+        this.#context = null;
+        return;
+      case 'Page.frameNavigated': {
+        const { frame } = v.parse(navigatedSchema, params);
+        if (frame.parentId !== undefined) return;
+        this.#mainFrame = frame.id;
+        // Something led the page away without asking the network (about:blank): back to ours.
+        if (!frame.url.startsWith(pageUrl)) void this.send('Page.navigate', { url: pageUrl }).catch(() => undefined);
+        return;
+      }
+      case 'Page.javascriptDialogOpening':
+        // Without a screen nobody can answer, and nobody has agreed.
+        if (!v.parse(dialogSchema, params).hasBrowserHandler) {
+          void this.send('Page.handleJavaScriptDialog', { accept: false }).catch(() => undefined);
+        }
+        return;
+    }
+  }
+
+  async #answerRequest(params: DevtoolsParams): Promise<void> {
+    const { requestId, request, resourceType } = v.parse(pausedSchema, params);
+    const url = new URL(request.url);
+    const ours = url.origin === pageOrigin && request.method === 'GET';
+    // A navigation that is aborted leaves the page where it is; one that fails would show an error page instead.
+    const leaves = resourceType === 'Document' && url.pathname !== '/';
+    if (!ours || leaves) {
+      await this.send('Fetch.failRequest', {
+        requestId,
+        errorReason: resourceType === 'Document' ? 'Aborted' : 'BlockedByClient',
+      });
+      return;
+    }
+    const file = await readWindowFile(this.#rendererFolder, url);
+    const headers = { ...pageHeaders, 'content-type': file?.contentType ?? 'text/plain' };
+    await this.send('Fetch.fulfillRequest', {
+      requestId,
+      responseCode: file === null ? 404 : 200,
+      responseHeaders: Object.entries(headers).map(([name, value]) => ({ name, value })),
+      body: Buffer.from(file?.bytes ?? []).toString('base64'),
+    });
+  }
+
+  /** Only the main frame of our own page is answered, whoever else may have come by the binding. */
+  #answerBinding(params: DevtoolsParams): void {
+    const { name, payload, executionContextId } = v.parse(bindingSchema, params);
+    if (name !== bindingName || this.#context === null || executionContextId !== this.#context) return;
+    if (payload === '{"online":true}') {
+      this.#handlers.online();
+      return;
+    }
+    const request = v.safeParse(requestSchema, payload);
+    if (!request.success) return;
+    const { id, command, args } = request.output;
+    void this.#handlers.call({ id, command, args }).then((result) => this.tell({ id, result }));
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Runs Bothy in the system's Chromium, for computers where no Electron can be had.
+ *
+ * node src/main/hosts/chromium/chromium.ts [--profile DIR] [--headless]
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import * as v from 'valibot';
+import { profileArgument } from '../window/arguments.ts';
+import { openLogFile } from '../window/log-file.ts';
+import { watchNetwork } from '../window/network-watch.ts';
+import { openChromiumWindow } from './chromium-window.ts';
+import { desktopLinks, desktopNotifier } from './desktop.ts';
+import { findChromium } from './find-chromium.ts';
+
+const projectFolder = fileURLToPath(new URL('../../../../', import.meta.url));
+
+async function run(): Promise<number> {
+  const executable = findChromium();
+  if (executable === null) {
+    console.error('Bothy needs Chromium, Chrome or Edge here, and found none (Debian: apt install chromium).');
+    return 1;
+  }
+  // Chromium has no sandbox for root. Tests on throw-away data may say so; a person should not run it that way.
+  const withoutSandbox = process.env['BOTHY_TEST_NO_SANDBOX'] === '1';
+  if (process.getuid?.() === 0 && !withoutSandbox) {
+    console.error('Bothy does not run as root, since Chromium would have no sandbox; start it as an ordinary user.');
+    return 1;
+  }
+  const profileDirectory = profileArgument(process.argv) ?? defaultProfile();
+  mkdirSync(profileDirectory, { recursive: true, mode: 0o700 });
+  const window = await openChromiumWindow({
+    executable,
+    profileDirectory,
+    rendererFolder: join(projectFolder, 'out', 'renderer'),
+    headless: process.argv.includes('--headless'),
+    withoutSandbox,
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void window.close());
+  const { createApp } = await import('../../app/create-app.ts');
+  const app = await createApp({
+    profileDirectory,
+    version: version(),
+    ports: {
+      clock: { now: () => Date.now() },
+      // The system's secret store is reached through Electron only: here the person has a passphrase.
+      vault: {
+        available: false,
+        seal: () => Promise.reject(new Error('There is no secret store here')),
+        unseal: async () => null,
+      },
+      notifier: desktopNotifier(async () => {
+        const focus = await window.page.send('Runtime.evaluate', { expression: 'document.hasFocus()' });
+        return v.is(v.object({ result: v.object({ value: v.literal(true) }) }), focus);
+      }),
+      logger: openLogFile(profileDirectory, 'info'),
+      links: desktopLinks((question) => window.page.confirm(question)),
+      crashPoint: () => undefined,
+    },
+  });
+  window.serve(app);
+  const endWatch = watchNetwork(() => app.nudge());
+  await window.closed;
+  endWatch();
+  await Promise.all([window.close(), app.close()]);
+  return 0;
+}
+
+/** Where Electron keeps it too, so that the same profile opens in both. */
+function defaultProfile(): string {
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Bothy');
+  if (process.platform === 'win32') return join(process.env['APPDATA'] ?? homedir(), 'Bothy');
+  return join(process.env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'Bothy');
+}
+
+function version(): string {
+  const manifest = readFileSync(join(projectFolder, 'package.json'), 'utf8');
+  return v.parse(v.pipe(v.string(), v.parseJson(), v.object({ version: v.string() })), manifest).version;
+}
+
+process.exitCode = await run();
