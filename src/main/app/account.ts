@@ -267,10 +267,10 @@ export class Account {
     if (!transport)
       return fail('account.none', 'You need an account to add people by their address.', 'Sign in first.');
     const known = this.#context.store.contacts.byAddress(jid);
-    if (known && known.subscription !== 'none' && known.subscription !== 'pending-in') {
+    if (known && (known.subscription === 'both' || known.subscription === 'to')) {
       return fail('contact.exists', 'This person is in your contacts already.');
     }
-    const listed = await transport.setRosterEntry(jid, name ?? known?.name ?? '');
+    const listed = await transport.setRosterEntry(jid, name ?? '');
     if (!listed.ok) return listed;
     const record = inTransaction(this.#context, (after): ContactRecord => {
       const current = this.#context.store.contacts.byAddress(jid);

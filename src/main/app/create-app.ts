@@ -20,7 +20,7 @@ import { type NearbyOptions, nearbyOff } from './nearby.ts';
 import { createNearbyCrypto } from './nearby-crypto.ts';
 import { makeSelf } from './new-self.ts';
 import type { Ports } from './ports.ts';
-import { openProfileAccess, type ProfileAccess } from './profile-access.ts';
+import { findProfile, noticeDismissed, type OpenedProfile, openFoundProfile, storageFault } from './profile-access.ts';
 import { RunningProfile } from './running-profile.ts';
 
 export interface AppOptions {
@@ -48,38 +48,37 @@ type ProfileCommand = 'app.status' | 'app.dismissNotice' | 'profile.create' | 'p
 
 export async function createApp(options: AppOptions): Promise<App> {
   await ready();
-  const app = new Application(options, await openProfileAccess(options));
+  const app = new Application(options);
   await app.begin();
   return app;
 }
 
 class Application implements App {
   readonly #options: AppOptions;
-  readonly #access: ProfileAccess;
   readonly #hub = new EventHub();
   #phase: Phase = 'starting';
   #error: AppError | null = null;
   #notices: readonly Notice[] = [];
   #profile: RunningProfile | null = null;
+  /** Open, but nobody's yet. */
+  #empty: OpenedProfile | null = null;
   #profileHandlers: Handlers<Exclude<CommandName, ProfileCommand>> | null = null;
   /** Creating and unlocking happen once, whoever asks how often. */
   #opening: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(options: AppOptions, access: ProfileAccess) {
+  constructor(options: AppOptions) {
     this.#options = options;
-    this.#access = access;
   }
 
   async begin(): Promise<void> {
-    const found = this.#access.found;
-    if (found.kind === 'none') this.#phase = 'first-start';
-    else if (found.kind === 'refused') this.#refuse(found.error);
-    else if (found.kind === 'locked') this.#phase = 'locked';
-    else {
+    const found = findProfile(this.#options.profileDirectory);
+    if (found === 'none') this.#phase = 'first-start';
+    else if (found === 'locked') this.#phase = 'locked';
+    else if (found === 'openable') {
       const opened = await this.#open(null);
       if (!opened.ok) this.#refuse(opened.error);
-    }
+    } else this.#refuse(found);
   }
 
   async call<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<Result<CommandValue<C>>> {
@@ -111,13 +110,12 @@ class Application implements App {
     await this.#opening.catch(() => {});
     await this.#profile?.close();
     this.#hub.close();
-    this.#profile?.store.close();
-    await this.#access.close();
+    (this.#profile?.store ?? this.#empty?.store)?.close();
   }
 
   /** Disk full and the like are expected; anything else is a bug: logged by name, told without detail. */
   #broken(command: string, error: unknown): { readonly ok: false; readonly error: AppError } {
-    const fault = this.#access.faultOf(error);
+    const fault = storageFault(error);
     if (fault) return { ok: false, error: fault };
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
     this.#options.ports.logger.log('error', 'command-failed', { command, reason });
@@ -128,6 +126,7 @@ class Application implements App {
     'app.status': () => ok(this.#status()),
     'app.dismissNotice': ({ id }) => {
       this.#notices = this.#notices.filter((notice) => notice.id !== id);
+      if (this.#profile) noticeDismissed(this.#profile.store, id);
       this.#tellStatus();
       return ok(null);
     },
@@ -146,15 +145,13 @@ class Application implements App {
     if (this.#phase !== 'first-start') return fail('profile.exists', 'There is a profile here already.');
     const cleaned = cleanName(name);
     if (cleaned === '') return fail('request.malformed', 'A name is needed.', 'Enter a name.');
-    const created = await this.#access.create(passphrase);
-    if (!created.ok) return created;
-    created.value.transaction(() => {
-      if (!created.value.self.get())
-        created.value.self.put(
-          makeSelf(cleaned, (length) => sodium.randombytes_buf(length), this.#options.ports.clock.now()),
-        );
-    });
-    await this.#run(created.value);
+    const { profileDirectory, ports } = this.#options;
+    const opened = this.#empty ? ok(this.#empty) : await openFoundProfile(profileDirectory, ports, passphrase);
+    if (!opened.ok) return opened;
+    const { store } = opened.value;
+    store.self.put(makeSelf(cleaned, (length) => sodium.randombytes_buf(length), ports.clock.now()));
+    this.#empty = null;
+    await this.#run(store);
     return ok(null);
   }
 
@@ -165,16 +162,18 @@ class Application implements App {
   }
 
   async #open(passphrase: string | null): Promise<Result<null>> {
-    const opened = await this.#access.open(passphrase);
+    const opened = await openFoundProfile(this.#options.profileDirectory, this.#options.ports, passphrase);
     if (!opened.ok) return opened;
     this.#notices = opened.value.notices;
     if (opened.value.store.self.get()) {
       await this.#run(opened.value.store);
-      return ok(null);
+    } else {
+      // The first start was cut off, or the identity could not be salvaged: first start again, in what there is.
+      this.#empty = opened.value;
+      this.#phase = 'first-start';
+      this.#tellStatus();
     }
-    // The process ended between making the database and making the person.
-    opened.value.store.close();
-    return fail('profile.unreadable', 'The profile is incomplete.', 'Remove its folder and start again.');
+    return ok(null);
   }
 
   async #run(store: Store): Promise<void> {
@@ -214,13 +213,18 @@ class Application implements App {
     return {
       version: this.#options.version,
       phase: this.#phase,
-      needsPassphrase: this.#phase !== 'ready' && this.#access.needsPassphrase,
+      needsPassphrase: this.#needsPassphrase(),
       error: this.#error,
       self: profile?.views.self() ?? null,
       account: profile?.account.status() ?? null,
       nearby: profile?.nearby.status() ?? nearbyOff,
       notices: this.#notices,
     };
+  }
+
+  #needsPassphrase(): boolean {
+    if (this.#phase === 'locked') return true;
+    return this.#phase === 'first-start' && this.#empty === null && !this.#options.ports.vault.available;
   }
 
   #tellStatus(): void {

@@ -1,39 +1,71 @@
-import { scryptSync } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { type AppError, ok, type Result } from '../../shared/errors.ts';
+/** Finding, making and opening the profile's database, in the application's terms. */
+import { type AppError, appError, ok, type Result } from '../../shared/errors.ts';
 import type { Notice } from '../../shared/model.ts';
-import { openStore } from '../storage/open-store.ts';
+import { inspectProfile, openProfile } from '../storage/open-profile.ts';
 import type { Store } from '../storage/records.ts';
+import { forgetSalvage, salvageError } from '../storage/salvage-report.ts';
 import { faultOf } from '../storage/storage-fault.ts';
-import type { AppOptions } from './create-app.ts';
+import type { Ports } from './ports.ts';
+import { createStorageCrypto } from './storage-crypto.ts';
 
-export interface ProfileAccess {
-  readonly found: { kind: 'none' } | { kind: 'refused'; error: AppError } | { kind: 'locked' } | { kind: 'open' };
-  readonly needsPassphrase: boolean;
-  create(passphrase: string | null): Promise<Result<Store>>;
-  open(passphrase: string | null): Promise<Result<{ store: Store; notices: readonly Notice[] }>>;
-  faultOf(error: unknown): AppError | null;
-  close(): Promise<void>;
+export interface OpenedProfile {
+  readonly store: Store;
+  readonly notices: readonly Notice[];
 }
 
-export async function openProfileAccess(options: AppOptions): Promise<ProfileAccess> {
-  const path = join(options.profileDirectory, 'bothy.db');
-  const open = (p: string | null): Result<{ store: Store; notices: readonly Notice[] }> => {
-    const r = openStore({ path, key: new Uint8Array(scryptSync(p ?? '', 'salt', 32)) });
-    return r.ok ? ok({ store: r.value.store, notices: [] }) : r;
-  };
-  return {
-    found: { kind: existsSync(path) ? 'locked' : 'none' },
-    needsPassphrase: true,
-    async create(p) {
-      const r = open(p);
-      return r.ok ? ok(r.value.store) : r;
-    },
-    async open(p) {
-      return open(p);
-    },
-    faultOf: (e) => faultOf(e)?.error ?? null,
-    async close() {},
-  };
+/** `openable`: without asking the person anything. */
+export type FoundProfile = 'none' | 'openable' | 'locked' | AppError;
+
+/** The notice of a salvage: once dismissed, the next start is silent. */
+export const salvageNotice = 'salvage';
+
+const newer = appError(
+  'profile.newer-version',
+  'This profile was used by a newer version of Bothy.',
+  'Install the newest version to open it; nothing was changed.',
+);
+
+export function findProfile(directory: string): FoundProfile {
+  switch (inspectProfile(directory)) {
+    case 'none':
+      return 'none';
+    case 'needs-passphrase':
+      return 'locked';
+    case 'newer-version':
+      return newer;
+    case 'needs-vault':
+    case 'unreadable':
+      // Opening says in its own words why it cannot.
+      return 'openable';
+  }
+}
+
+/** Opens the profile, or makes it where there is none. `passphrase` null where the system keeps the secret. */
+export async function openFoundProfile(
+  directory: string,
+  ports: Ports,
+  passphrase: string | null,
+): Promise<Result<OpenedProfile>> {
+  const opened = await openProfile({
+    directory,
+    vault: ports.vault,
+    passphrase,
+    crypto: await createStorageCrypto(),
+    now: () => ports.clock.now(),
+  });
+  if (!opened.ok) return opened;
+  const { store, salvage } = opened.value;
+  const notices: Notice[] = salvage
+    ? [{ id: salvageNotice, level: 'warning', error: salvageError(salvage), at: salvage.at }]
+    : [];
+  return ok({ store, notices });
+}
+
+export function noticeDismissed(store: Store, id: string): void {
+  if (id === salvageNotice) forgetSalvage(store);
+}
+
+/** The error a person should see when the disk is to blame; null when it is a bug. */
+export function storageFault(error: unknown): AppError | null {
+  return faultOf(error)?.error ?? null;
 }
