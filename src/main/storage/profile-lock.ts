@@ -5,6 +5,7 @@ import { Connection } from './connection.ts';
 import { faultOf, type StorageFault } from './storage-fault.ts';
 
 export interface ProfileLock {
+  /** May be called again. */
   release(): void;
 }
 
@@ -23,7 +24,7 @@ export function lockProfile(databasePath: string): Result<ProfileLock> {
       connection.close();
       throw error;
     }
-    return ok({ release: () => connection.close() });
+    return ok({ release: () => connection.abandon() });
   } catch (error) {
     return faultResult(error);
   }
