@@ -9,8 +9,8 @@ export interface FollowedStream {
   readonly statuses: readonly TransportStatus[];
   readonly stanzas: readonly Element[];
   readonly states: readonly string[];
-  /** Decides what happens to incoming stanzas; by default they are taken at once. */
-  handler: (stanza: Element) => Promise<void>;
+  /** Decides what happens to stanzas from now on; by default they are taken at once. */
+  take(handler: (stanza: Element) => Promise<void>): void;
   start(): void;
   stop(): Promise<void>;
   /** The next session that was not yet asked for. */
@@ -29,6 +29,7 @@ export function followStream(stream: XmppStream): FollowedStream {
   const sessions: { readonly resumed: boolean }[] = [];
   let sessionsAsked = 0;
   const watchers = new Set<() => void>();
+  let handler: (stanza: Element) => Promise<void> = async () => {};
   const notify = () => {
     for (const watcher of [...watchers]) watcher();
   };
@@ -48,7 +49,9 @@ export function followStream(stream: XmppStream): FollowedStream {
     statuses,
     stanzas,
     states,
-    handler: async () => {},
+    take: (next) => {
+      handler = next;
+    },
     start: () =>
       stream.start(
         {
@@ -63,7 +66,7 @@ export function followStream(stream: XmppStream): FollowedStream {
           onStanza: async (stanza) => {
             stanzas.push(stanza);
             notify();
-            await followed.handler(stanza);
+            await handler(stanza);
           },
           onState: (state) => states.push(state),
         },

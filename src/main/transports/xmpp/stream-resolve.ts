@@ -42,7 +42,11 @@ export async function resolveTargets(
   // RFC 2782: a target of "." says that the service is decidedly not there.
   const usable = found.filter((record) => record.name !== '' && record.name !== '.');
   if (usable.length === 0) return failed(faults.noService(domain));
-  return done(orderSrv(usable, clock.random).slice(0, MAX_TARGETS).map(toTarget));
+  return done(
+    orderSrv(usable, () => clock.random())
+      .slice(0, MAX_TARGETS)
+      .map(toTarget),
+  );
 }
 
 interface Candidate extends SrvRecord {
