@@ -38,7 +38,15 @@ export function startBothy(
 ): BothyPeer {
   const xmpp =
     server === null ? [] : ['--xmpp-host', '127.0.0.1', '--xmpp-port', String(server.port), '--xmpp-ca', server.caFile];
-  const child = startLineProcess(process.execPath, [...nodeArguments, host, '--profile', profile, ...xmpp]);
+  const child = startLineProcess(process.execPath, [
+    ...nodeArguments,
+    host,
+    '--profile',
+    profile,
+    '--nearby',
+    'loopback',
+    ...xmpp,
+  ]);
 
   // Like a window, it keeps the last value it was told.
   let current: Conversation | null = null;
