@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Libp2pTransportOptions } from '../../src/main/transports/libp2p/libp2p-transport.ts';
 import { ok } from '../../src/shared/errors.ts';
 import { type DirectPeer, introduce, startDirectPeer } from '../support/direct-peer.ts';
+import { deferred } from '../support/nearby-channel.ts';
 import { befriend, knows, type Person, person } from '../support/nearby-people.ts';
 
 const running: DirectPeer[] = [];
@@ -60,8 +61,8 @@ describe('two contacts', () => {
   it('get stanzas in order and acknowledged only after they were taken', async () => {
     const [ada, ben] = await connectedPair();
     const log: string[] = [];
-    const taken = Promise.withResolvers<void>();
-    const first = Promise.withResolvers<void>();
+    const taken = deferred<void>();
+    const first = deferred<void>();
     ben.onStanza = async ({ stanza }) => {
       first.resolve();
       await taken.promise;
@@ -118,7 +119,7 @@ describe('two contacts', () => {
 
   it('answer requests, match them by id, and report errors', async () => {
     const [ada, ben] = await connectedPair();
-    const held = Promise.withResolvers<void>();
+    const held = deferred<void>();
     ben.onRequest = async (request, arrival) => {
       expect(arrival.device?.deviceId).toBe(ada.person.device.deviceId);
       if (request.getChild('slow') !== undefined) await held.promise;
@@ -141,7 +142,7 @@ describe('two contacts', () => {
 
   it('fail at once when the other side goes, and when nobody is there', async () => {
     const [ada, ben] = await connectedPair();
-    const arrived = Promise.withResolvers<void>();
+    const arrived = deferred<void>();
     ben.onStanza = () => {
       arrived.resolve();
       return new Promise(() => {});

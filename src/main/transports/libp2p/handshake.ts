@@ -41,6 +41,8 @@ export class Handshakes {
 
   /** Our side of an outgoing connection; resolves when the outcome was told. Rejects when the connection broke. */
   async dialled(connection: Connection, node: EphemeralNode): Promise<void> {
+    // Two dials of ours may have been joined into one connection.
+    if (this.#recognised.has(connection)) return;
     const stream = await connection.newStream(HELLO_PROTOCOL, { signal: AbortSignal.timeout(5_000) });
     const peer = await this.#recognise(stream, connection, node, 'dialer');
     if (peer === null) return this.#dismiss(connection);

@@ -15,9 +15,9 @@ const timing = {
   tick: 500,
   /** Silence before a ping: with nothing under way, and with something unanswered. */
   idle: 15_000,
-  unanswered: 1_500,
+  unanswered: 1_000,
   /** A ping without any sign of life for so long means: dead. */
-  pong: 4_000,
+  pong: 3_000,
   /** An acknowledgement that does not come although the link lives. */
   acknowledgement: 10_000,
   request: 15_000,

@@ -9,7 +9,7 @@ const timing = {
   retry: 1_000,
   retryMost: 30_000,
   /** A stranger is asked again after this, doubling up to the second. */
-  stranger: 20_000,
+  stranger: 5_000,
   strangerMost: 300_000,
   /** Entries that were not announced again for so long are forgotten. */
   forget: 180_000,
@@ -24,6 +24,8 @@ export interface Sighting {
 }
 
 interface Entry extends Sighting {
+  host: string;
+  port: number;
   seenAt: number;
   notBefore: number;
   failures: number;
@@ -33,14 +35,20 @@ interface Entry extends Sighting {
 
 export class Sightings {
   readonly #entries = new Map<string, Entry>();
-  readonly #rate = new TokenBucket(limits.dialBurst, limits.dialsPerSecond, performance.now());
+  readonly #rate: TokenBucket;
+
+  /** All times are monotonic milliseconds. */
+  constructor(now: number = performance.now()) {
+    this.#rate = new TokenBucket(limits.dialBurst, limits.dialsPerSecond, now);
+  }
 
   /** `ownPeerId` decides who dials first. */
   see(seen: Sighting, ownPeerId: string, now: number): void {
     const known = this.#entries.get(seen.peerId);
     if (known !== undefined) {
-      // The first address stays: a PeerId announced from elsewhere must not draw our dials away from its owner.
-      if (known.host === seen.host) this.#entries.set(seen.peerId, { ...known, port: seen.port, seenAt: now });
+      // An address that works stays: a PeerId announced from elsewhere must not draw our dials away from its owner.
+      const moved = known.host !== seen.host && known.failures > 0 && !known.dialling;
+      if (known.host === seen.host || moved) Object.assign(known, { host: seen.host, port: seen.port, seenAt: now });
       return;
     }
     if (!this.#makeRoom(seen.host, now)) return;
@@ -76,7 +84,7 @@ export class Sightings {
       entry.dialling = true;
       dialling += 1;
       perHost.set(entry.host, here + 1);
-      chosen.push(entry);
+      chosen.push({ peerId: entry.peerId, host: entry.host, port: entry.port });
     }
     return chosen;
   }
