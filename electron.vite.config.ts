@@ -10,7 +10,7 @@ export default defineConfig({
     build: {
       // Everything is bundled, since hundreds of small files cost a cold start dearly. What stays outside is what
       // cannot be bundled: Electron itself, and a native module that finds its binary beside its own file.
-      externalizeDeps: { include: ['@signalapp/sqlcipher'], exclude: [] },
+      externalizeDeps: false,
       target: nodeTarget,
       minify: 'oxc',
       sourcemap: false,

@@ -1,10 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that start servers, browsers or processes get the machine to themselves, one file at a time. */
+const oneAtATime = { fileParallelism: false, maxWorkers: 1 };
+
+/** Later groups start when earlier ones have ended. */
+function project(name: string, groupOrder: number, options: object = {}) {
+  return {
+    extends: true as const,
+    test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder }, ...options },
+  };
+}
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    projects: [
+      project('unit', 1, { maxWorkers: 2 }),
+      project('vectors', 1, { maxWorkers: 2 }),
+      project('property', 2, { maxWorkers: 2, testTimeout: 120_000 }),
+      project('contract', 3, { ...oneAtATime, testTimeout: 60_000 }),
+      project('interop', 4, { ...oneAtATime, testTimeout: 60_000 }),
+      project('faults', 5, { ...oneAtATime, testTimeout: 300_000 }),
+      project('e2e', 6, { ...oneAtATime, testTimeout: 120_000, hookTimeout: 120_000 }),
+    ],
   },
 });
