@@ -3,6 +3,7 @@ import type { Element } from '@xmpp/xml';
 import type { IncomingStanza, RequestHandler } from '../../src/main/transports/transport.ts';
 import { createXmppTransport } from '../../src/main/transports/xmpp/account.ts';
 import type { RosterEntry, XmppTransport, XmppTransportOptions } from '../../src/main/transports/xmpp/types.ts';
+import type { StreamFactory } from '../../src/main/transports/xmpp/xmpp-account.ts';
 import { type AppError, fail } from '../../src/shared/errors.ts';
 import type { BareJid, TransportStatus } from '../../src/shared/model.ts';
 
@@ -12,6 +13,8 @@ export interface ClientOptions {
   readonly override?: NonNullable<XmppTransportOptions['override']>;
   readonly cursor?: string | null;
   readonly state?: string;
+  /** Instead of a real stream. */
+  readonly makeStream?: StreamFactory;
 }
 
 export class TestClient {
@@ -37,7 +40,7 @@ export class TestClient {
     this.jid = options.jid as BareJid;
     this.cursor = options.cursor ?? null;
     this.state = options.state ?? '';
-    this.transport = createXmppTransport({
+    const transportOptions: XmppTransportOptions = {
       credentials: { jid: this.jid, password: options.password, state: this.state },
       ...(options.override === undefined ? {} : { override: options.override }),
       events: {
@@ -74,7 +77,8 @@ export class TestClient {
           this.state = state;
         },
       },
-    });
+    };
+    this.transport = createXmppTransport(transportOptions, options.makeStream);
   }
 
   start(): this {

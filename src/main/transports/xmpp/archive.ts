@@ -114,11 +114,14 @@ export class ArchiveCatchUp {
 
   /** A live message that is in the archive: if it is not taken now, a later catch-up brings it again. */
   async #handOver(message: Taken): Promise<void> {
+    const detached = this.#mode === 'detached';
+    const missed = this.#missed;
+    // nothing before it may have failed while it waited in the queue, whatever has begun since
+    const keepsId = () => !detached && this.#missed === missed;
     try {
-      await this.#source.deliver(message, () => this.#mode !== 'detached');
+      await this.#source.deliver(message, keepsId);
     } catch {
       this.#missed++;
-      // at once, so that nothing behind it in the queue moves the cursor past it
       this.#mode = 'detached';
       this.#source.missed();
     }
