@@ -24,18 +24,19 @@ export interface Envelope {
 
 export const systemRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length));
 
-/** Deterministic bytes for properties (xorshift32): not random in any cryptographic sense. */
+/** Deterministic bytes for properties (mulberry32): not random in any cryptographic sense. */
 export function seededRandom(seed: number): RandomBytes {
-  let state = seed === 0 ? 0x9e3779b9 : seed >>> 0;
-  return (length) =>
-    Uint8Array.from({ length }, () => {
-      state ^= state << 13;
-      state >>>= 0;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      state >>>= 0;
-      return state >>> 24;
-    });
+  let state = seed >>> 0;
+  return (length) => {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += 1) {
+      state = (state + 0x6d2b79f5) >>> 0;
+      let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+      bytes[at] = mixed ^ (mixed >>> 14);
+    }
+    return bytes;
+  };
 }
 
 export class TestDevice {
