@@ -57,7 +57,9 @@ export function MainWindow() {
   return (
     <NavigationContext value={navigation}>
       <div className="window">
-        <h1 className="visually-hidden">Bothy</h1>
+        <header className="visually-hidden">
+          <h1>Bothy</h1>
+        </header>
         <Banners />
         <div className="panes" data-open={open || undefined} data-panel={place.panel ?? undefined}>
           <Sidebar />

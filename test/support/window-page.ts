@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, resolve, sep } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { build } from 'vite';
+import { contentSecurityPolicy } from '../../src/main/hosts/window/content-security-policy.ts';
 
 const renderer = resolve(import.meta.dirname, '../../src/renderer');
 const types: Record<string, string> = {
@@ -58,7 +59,12 @@ export async function serveWindowPage(): Promise<WindowPage> {
     }
     readFile(file).then(
       (body) =>
-        response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' }).end(body),
+        response
+          .writeHead(200, {
+            'content-security-policy': contentSecurityPolicy,
+            'content-type': types[extname(file)] ?? 'application/octet-stream',
+          })
+          .end(body),
       () => response.writeHead(404).end(),
     );
   });
