@@ -131,7 +131,7 @@ describe('SRV', () => {
   const lookUp = (records: Record<string, number>) => async (name: string) => {
     const port = records[name];
     if (port === undefined) throw Object.assign(new Error('queryEnotfound'), { code: 'ENOTFOUND' });
-    return [{ name: 'localhost', port, priority: 1, weight: 1 }];
+    return [{ name: 'localhost', port, priority: name.startsWith('_xmpps-') ? 1 : 2, weight: 1 }];
   };
 
   function openBySrv(records: Record<string, number>): FollowedStream {

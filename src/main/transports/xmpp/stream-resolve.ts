@@ -20,8 +20,8 @@ const DEFAULT_PORT = 5222;
 export const systemSrv: ResolveSrv = async (name) => await new Resolver({ timeout: 3_000, tries: 2 }).resolveSrv(name);
 
 /**
- * Targets in the order to try. Direct TLS and STARTTLS records are one list, as XEP-0368 asks; on equal footing direct
- * TLS goes first, since it hides more. Without records: the domain itself, port 5222.
+ * Targets in the order to try. Direct TLS and STARTTLS records are one list, as XEP-0368 asks. Without records: the
+ * domain itself, port 5222.
  *
  * @param domain ASCII form
  */
