@@ -19,7 +19,7 @@ export function lockProfile(databasePath: string): Result<ProfileLock> {
     createEmpty(path);
     const connection = new Connection({ path, key: null });
     try {
-      connection.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+      connection.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     } catch (error) {
       connection.close();
       throw error;
