@@ -3,7 +3,15 @@
  * addresses: who is dialled is who sent the packet, so that an announcement cannot direct us at a third party.
  */
 import { peerIdFromString } from '@libp2p/peer-id';
-import type { Answer, Packet } from 'dns-packet';
+import type { ResponseOutgoingPacket } from 'multicast-dns';
+
+/** Sections of a decoded packet: whatever a stranger put there. */
+interface Packet {
+  readonly questions?: unknown;
+  readonly answers?: unknown;
+  readonly additionals?: unknown;
+}
+type Answer = ResponseOutgoingPacket['answers'][number];
 
 export const SERVICE = '_bothy._tcp.local';
 /** Seconds. */
@@ -31,7 +39,7 @@ export function announcementRecords(announcement: Announcement, goodbye: boolean
 }
 
 export function asksForService(packet: Packet): boolean {
-  const questions: unknown = packet.questions;
+  const { questions } = packet;
   return (
     Array.isArray(questions) &&
     questions.some((one) => sameName(one?.name, SERVICE) && (one?.type === 'PTR' || one?.type === 'ANY'))
