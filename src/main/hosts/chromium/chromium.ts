@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { profileArgument } from '../window/arguments.ts';
 import { openLogFile } from '../window/log-file.ts';
 import { watchNetwork } from '../window/network-watch.ts';
+import { windowOptionsOrExit } from '../window/typed-words.ts';
 import { openChromiumWindow } from './chromium-window.ts';
 import { desktopLinks, desktopNotifier } from './desktop.ts';
 import { findChromium } from './find-chromium.ts';
@@ -30,18 +30,20 @@ async function run(): Promise<number> {
     console.error('Bothy does not run as root, since Chromium would have no sandbox; start it as an ordinary user.');
     return 1;
   }
-  const profileDirectory = profileArgument(process.argv) ?? defaultProfile();
+  const options = windowOptionsOrExit(process.argv.slice(2));
+  const profileDirectory = options.profileDirectory ?? defaultProfile();
   mkdirSync(profileDirectory, { recursive: true, mode: 0o700 });
   const window = await openChromiumWindow({
     executable,
     profileDirectory,
     rendererFolder: join(projectFolder, 'out', 'renderer'),
-    headless: process.argv.includes('--headless'),
+    headless: options.headless,
     withoutSandbox,
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void window.close());
   const { createApp } = await import('../../app/create-app.ts');
   const app = await createApp({
+    ...options.network,
     profileDirectory,
     version: version(),
     ports: {

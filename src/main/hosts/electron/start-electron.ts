@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { type BrowserWindow, dialog, app as electron, Menu, powerMonitor } from 'electron';
 import type { App } from '../../app/create-app.ts';
-import { profileArgument } from '../window/arguments.ts';
+import type { NetworkOptions } from '../network-options.ts';
 import { openLogFile } from '../window/log-file.ts';
 import { watchNetwork } from '../window/network-watch.ts';
+import { windowOptionsOrExit } from '../window/typed-words.ts';
 import { registerAppScheme, serveAppScheme } from './app-scheme.ts';
 import { applicationMenu } from './application-menu.ts';
 import { answerWindow } from './bridge-ipc.ts';
@@ -25,7 +26,8 @@ export interface BuiltFiles {
 }
 
 export function startElectron(files: BuiltFiles): void {
-  const profileDirectory = profileArgument(process.argv) ?? electron.getPath('userData');
+  const options = windowOptionsOrExit(process.argv.slice(1));
+  const profileDirectory = options.profileDirectory ?? electron.getPath('userData');
   mkdirSync(profileDirectory, { recursive: true, mode: 0o700 });
   // The lock for one instance belongs to this folder, so there is one instance a profile.
   electron.setPath('userData', profileDirectory);
@@ -57,7 +59,7 @@ export function startElectron(files: BuiltFiles): void {
     serveAppScheme(files.rendererFolder);
     const opened = openMainWindow(files.preloadFile, profileDirectory);
     window = opened.window;
-    const starting = opened.firstDrawn.then(() => startApplication(profileDirectory, () => window));
+    const starting = opened.firstDrawn.then(() => startApplication(profileDirectory, options.network, () => window));
     answerWindow(opened.window, starting);
     Menu.setApplicationMenu(applicationMenu());
     closeCleanly(starting);
@@ -69,9 +71,14 @@ export function startElectron(files: BuiltFiles): void {
   });
 }
 
-async function startApplication(profileDirectory: string, window: () => BrowserWindow | null): Promise<App> {
+async function startApplication(
+  profileDirectory: string,
+  network: NetworkOptions,
+  window: () => BrowserWindow | null,
+): Promise<App> {
   const { createApp } = await import('../../app/create-app.ts');
   const app = await createApp({
+    ...network,
     profileDirectory,
     version: electron.getVersion(),
     ports: {
