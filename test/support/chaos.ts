@@ -103,16 +103,22 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const talkers = [new Talker(pair.anna), new Talker(pair.ben)];
   const points = new Map<string, number>();
   const restarts: number[] = [];
+  const fates = new Map<Person, Fate>();
   try {
     for (const talker of talkers) talker.start();
     for (let kill = 1; kill <= options.kills; kill += 1) {
       const victim = random() < 0.5 ? pair.anna : pair.ben;
-      const point = await killOnce(victim, random, restarts);
+      const point = await killOnce(victim, fates, random, restarts);
       points.set(point, (points.get(point) ?? 0) + 1);
       if (pair.prosody && random() < 0.1) await killServer(pair, random);
       if (kill % 10 === 0) options.report?.(`${kill} kills, ${count(talkers, 'sent')} messages sent`);
     }
     for (const talker of talkers) await talker.stop();
+    // What a last fate would still do is no part of the judgement.
+    for (const { person } of talkers) {
+      await person.process.kill();
+      await restart(person, restarts, {});
+    }
     for (const talker of talkers) await talker.finish();
     return await judge(pair, talkers, points, restarts, options.kills);
   } finally {
@@ -121,26 +127,32 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   }
 }
 
-/** Restarts the victim so that it will die at a chosen point, waits until it has, and starts it again. */
-async function killOnce(victim: Person, random: () => number, restarts: number[]): Promise<string> {
-  const chosen = random() < 0.7 ? crashPoints[Math.floor(random() * crashPoints.length)] : undefined;
-  let reached = 'random';
-  if (chosen) {
-    // The running process has no crash point: this restart is a kill at a random moment of its own.
-    await victim.process.kill();
-    await restart(victim, restarts, { BOTHY_CRASH_AT: `${chosen}:${1 + Math.floor(random() * 3)}` });
-    const ended = victim.process.exited.then(() => true);
-    const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), patience));
-    if (await Promise.race([ended, late])) reached = chosen;
-  } else {
-    await new Promise((resolve) => setTimeout(resolve, random() * 600));
-  }
+/** Where a person's process is going to end by itself; null: somebody else will end it. */
+type Fate = string | null;
+
+function drawFate(random: () => number): Fate {
+  return random() < 0.75 ? (crashPoints[Math.floor(random() * crashPoints.length)] ?? null) : null;
+}
+
+/** Waits until the victim ends at the point it was started for, or ends it; starts it again with its next fate. */
+async function killOnce(
+  victim: Person,
+  fates: Map<Person, Fate>,
+  random: () => number,
+  restarts: number[],
+): Promise<string> {
+  const fate = fates.get(victim) ?? null;
+  const ended = victim.process.exited.then(() => true);
+  const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), fate ? patience : random() * 600));
+  const reached = (await Promise.race([ended, late])) && fate ? fate : 'random';
   await victim.process.kill();
-  await restart(victim, restarts);
+  const next = drawFate(random);
+  fates.set(victim, next);
+  await restart(victim, restarts, next ? { BOTHY_CRASH_AT: `${next}:${1 + Math.floor(random() * 3)}` } : {});
   return reached;
 }
 
-async function restart(victim: Person, restarts: number[], environment?: Record<string, string>): Promise<void> {
+async function restart(victim: Person, restarts: number[], environment: Record<string, string>): Promise<void> {
   const began = performance.now();
   victim.process = victim.start(environment);
   try {
