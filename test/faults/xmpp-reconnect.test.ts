@@ -293,6 +293,34 @@ describe('a session that outlives its connection', () => {
   });
 });
 
+describe('stopping', () => {
+  it('waits for what was sent last, then closes the stream', async () => {
+    const server = await serve(async (connection) => {
+      await serveSignIn(connection);
+      await connection.expect(/id="m1".*<r [^>]*>/);
+      connection.write("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+      await connection.untilClosed();
+    });
+    const { stream, bound } = open(server);
+    await bound();
+    const sent = stream.send(message('m1'), unhurried);
+    await stream.stop();
+    expect(await sent).toEqual({ ok: true });
+    expect(stream.status.state).toBe('off');
+    expect(await stream.send(message('m2'), unhurried)).toMatchObject({ ok: false });
+    await server.connections[0]?.untilClosed();
+    expect(server.connections[0]?.text).toMatch(/<\/stream:stream>$/);
+  });
+
+  it('ends an attempt that hangs', async () => {
+    const server = await serve((connection) => connection.untilClosed());
+    const { stream } = open(server);
+    await server.connections[0]?.expect(/<stream:stream/).catch(() => {});
+    await stream.stop();
+    expect(stream.status.state).toBe('off');
+  });
+});
+
 describe('a server that has gone quiet', () => {
   it('is asked after a minute, and given up without an answer', async () => {
     const server = await serve((connection) => serveSignIn(connection));

@@ -9,8 +9,8 @@ import { type Choice, chooseMechanism, type Offer, strongest } from './stream-me
 import { ScramClient } from './stream-scram.ts';
 import type { StreamState } from './stream-state.ts';
 
-export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
-export const NS_SASL2 = 'urn:xmpp:sasl:2';
+const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
+const NS_SASL2 = 'urn:xmpp:sasl:2';
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 const NS_FAST = 'urn:xmpp:fast:0';
 

@@ -22,6 +22,8 @@ const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams';
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 /** How long the server may take for one step of connecting or signing in. */
 const STEP_TIMEOUT_MS = 20_000;
+/** How long the last words may take to be written. */
+const LAST_WORDS_MS = 1_000;
 /** Elements that came and nobody has asked for yet: while signing in a server says one thing at a time. */
 const MAX_WAITING = 16;
 
@@ -180,8 +182,11 @@ export class StreamConnection extends Client {
     if (socket !== null) {
       const error = streamError === undefined ? '' : streamErrorText(streamError.condition, streamError.detail);
       // The server gets no say in how long this takes: written if possible, then gone.
-      socket.write(`${error}</stream:stream>`, () => socket.destroy());
-      this.#options.clock.after(1_000, () => socket.destroy());
+      const cancel = this.#options.clock.after(LAST_WORDS_MS, () => socket.destroy());
+      socket.write(`${error}</stream:stream>`, () => {
+        cancel();
+        socket.destroy();
+      });
     }
     this.#receiver?.(failed(fault));
     for (const listener of this.#endListeners) listener(fault);

@@ -5,7 +5,7 @@ import { parseJid } from '../../../shared/jid.ts';
 import type { StreamClock } from './stream-clock.ts';
 
 /** How long an answer may take. */
-export const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 
 interface Pending {
   readonly answers: (from: string | undefined) => boolean;
@@ -81,7 +81,7 @@ const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const FORBIDDEN = ['forbidden', 'not-allowed', 'not-authorized', 'registration-required', 'subscription-required'];
 
 /** What a stanza of type `error` says (RFC 6120 §8.3). Its text is not repeated: it may be anybody's. */
-export function stanzaError(stanza: Element): ReturnType<typeof appError> {
+function stanzaError(stanza: Element): ReturnType<typeof appError> {
   const condition = stanza
     .getChild('error')
     ?.getChildElements()

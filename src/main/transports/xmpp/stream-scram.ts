@@ -10,8 +10,8 @@ import { done, failed, faults, type Step } from './stream-faults.ts';
 export type ScramHash = 'sha1' | 'sha256';
 
 /** RFC 7677 §4: no fewer than 4096; more than this would only be an attempt to keep our processor busy. */
-export const MIN_ITERATIONS = 4_096;
-export const MAX_ITERATIONS = 5_000_000;
+const MIN_ITERATIONS = 4_096;
+const MAX_ITERATIONS = 5_000_000;
 
 export interface ScramOptions {
   readonly hash: ScramHash;

@@ -17,7 +17,7 @@ import { NS_SM, type SignedIn } from './stream-sign-in.ts';
 /** Silence after which the server is asked whether it is still there. */
 const IDLE_MS = 60_000;
 /** Silence after such a question that means it is not. */
-export const ANSWER_MS = 20_000;
+const ANSWER_MS = 20_000;
 /** The same when something happened to the network. */
 export const NUDGE_ANSWER_MS = 5_000;
 /** An acknowledgement that acknowledged nothing new: no need to ask again at once. */
@@ -43,6 +43,8 @@ export class StreamSession {
   readonly #incoming = new IncomingCount();
   readonly #management: SignedIn['management'];
   #connection: StreamConnection | null = null;
+  /** Called when everything sent has been acknowledged. */
+  onDrained: (() => void) | null = null;
   #lostAt = 0;
   #rejections = 0;
   /** The server asked for a count and got one that did not include everything. */
@@ -243,7 +245,10 @@ export class StreamSession {
   #answered(progress: boolean): void {
     this.#asking = false;
     this.#clearDeadline();
-    if (this.drained) return;
+    if (this.drained) {
+      this.onDrained?.();
+      return;
+    }
     if (progress) this.#askSoon();
     else {
       this.#cancelPatience?.();

@@ -192,8 +192,8 @@ function boundJid(text: string | null | undefined, account: Jid): Step<string> {
 }
 
 function takenUp(element: Element, resume: { readonly fullJid: string }, features: Element): Step<SignedIn> {
-  const oldHandled = handledOf(element);
-  if (oldHandled === null) return failed(faults.protocol('resumed without a count'));
+  // Without a count it is malformed, which ends the session where counts are judged.
+  const oldHandled = handledOf(element) ?? '';
   return done({ fullJid: resume.fullJid, features, resumed: true, oldHandled, management: null, early: [] });
 }
 

@@ -195,9 +195,9 @@ class ReconnectingStream implements XmppStream {
       if (signedIn.ok) return await this.#stayOnline(connection, signedIn.value);
       connection.end(signedIn.fault);
       // One attempt with the password is enough for one round, wherever it failed.
-      const final = connection.signingIn || signedIn.fault.retry === 'never' || this.#nudged;
-      if (final || signedIn.fault.seeOther !== undefined) first = signedIn.fault;
-      first = moreTelling(first, signedIn.fault);
+      const { retry, seeOther: elsewhere } = signedIn.fault;
+      const final = connection.signingIn || retry === 'never' || elsewhere !== undefined || this.#nudged;
+      first = final ? signedIn.fault : moreTelling(first, signedIn.fault);
       if (final) break;
     }
     const fault = first ?? faults.unreachable('no address');
@@ -259,8 +259,13 @@ class ReconnectingStream implements XmppStream {
     const session = this.#session;
     if (session === null || session.drained) return;
     await new Promise<void>((resolve) => {
-      this.#clock.after(STOP_MS, resolve);
-      this.#connection?.onEnd(() => resolve());
+      const cancel = this.#clock.after(STOP_MS, resolve);
+      const end = () => {
+        cancel();
+        resolve();
+      };
+      this.#connection?.onEnd(end);
+      session.onDrained = end;
       session.probe(STOP_MS);
     });
   }

@@ -35,7 +35,11 @@ export interface XmppStreamEvents {
   readonly onStatus: (status: TransportStatus) => void;
   /** A new session (`resumed` false: fetch roster, enable carbons, send presence, catch up) or a resumed one. */
   readonly onBound: (session: { readonly resumed: boolean }) => void;
-  /** Every incoming stanza that answers no request of ours; counted as handled (`h`) when the promise resolves. */
+  /**
+   * Every incoming stanza that answers no request of ours; counted as handled (`h`) when the promise resolves. Called in
+   * the order of arrival and without waiting for earlier calls, which may be waiting for an answer behind this stanza.
+   * Rejecting means not taken: the connection is ended, and the server sends the stanza again on the next one.
+   */
   readonly onStanza: (stanza: Element) => Promise<void>;
   /** To be kept in `XmppCredentials.state`. */
   readonly onState: (state: string) => void;
