@@ -13,7 +13,7 @@ import {
 import { hkdfSha256 } from '../../src/main/e2ee/primitives/hkdf.ts';
 import { hmacSha256 } from '../../src/main/e2ee/primitives/hmac.ts';
 import { equal, ready } from '../../src/main/e2ee/primitives/sodium.ts';
-import { hasSmallOrder, keyPairOf, sharedSecret } from '../../src/main/e2ee/primitives/x25519.ts';
+import { hasSmallOrder, isCanonical, keyPairOf, sharedSecret } from '../../src/main/e2ee/primitives/x25519.ts';
 
 export interface KnownAnswer {
   readonly name: string;
@@ -179,6 +179,16 @@ export async function knownAnswers(): Promise<KnownAnswer[]> {
     check(`small order of ${point}`, 'true', String(hasSmallOrder(bytes(point))));
   }
   check('small order of the base point', 'false', String(hasSmallOrder(bytes(`09${'00'.repeat(31)}`))));
+
+  for (const [encoding, canonical] of [
+    [`ec${'ff'.repeat(30)}7f`, true],
+    [`ed${'ff'.repeat(30)}7f`, false],
+    [`00${'ff'.repeat(29)}fe7f`, true],
+    [`00${'ff'.repeat(30)}80`, false],
+    [alicePublic, true],
+  ] as const) {
+    check(`X25519 canonical ${encoding}`, String(canonical), String(isCanonical(bytes(encoding))));
+  }
 
   for (const [name, seed, publicKey, message, signature] of ED25519) {
     check(`Ed25519 RFC 8032 §7.1 ${name}, public key`, publicKey, hex(publicKeyOfSeed(bytes(seed))));

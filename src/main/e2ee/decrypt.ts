@@ -7,6 +7,7 @@ import { consumePrekey, findPrekey, type OwnDevice } from './own-device.ts';
 import { openPayload } from './payload.ts';
 import { toCurve25519Public } from './primitives/ed25519.ts';
 import { wipe } from './primitives/sodium.ts';
+import { isCanonical } from './primitives/x25519.ts';
 import { decodeKeyExchange, type KeyExchange } from './protobuf.ts';
 import { ratchetReceive, respondRatchet } from './ratchet/double-ratchet.ts';
 import { type Session, type SessionRecord, withSessionInFront, withSessionInPlace } from './session-record.ts';
@@ -197,6 +198,8 @@ export function decrypt(
   if (!exchange.ok) return exchange;
   const { identityKey, ephemeralKey, message } = exchange.value;
   if (sameIdentity(identityKey, own.identityKey)) return malformed('a key exchange with ourselves');
+  // The ephemeral key is not sealed itself: another spelling of it would make a replay look like a new session.
+  if (!isCanonical(ephemeralKey)) return malformed('the ephemeral key is not canonical');
   const [known] = record?.sessions ?? [];
   if (known !== undefined && !sameIdentity(known.theirIdentityKey, identityKey)) return mismatch();
   // §4.3: the same ephemeral key again means that only the inner message is new.

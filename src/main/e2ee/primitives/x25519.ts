@@ -141,3 +141,13 @@ export function hasSmallOrder(publicKey: Uint8Array): boolean {
   masked[31] = (masked[31] ?? 0) & 0x7f;
   return SMALL_ORDER.includes(toHex(masked));
 }
+
+/**
+ * Is this the one encoding of its u-coordinate (top bit 0, below 2²⁵⁵ − 19)? X25519 takes others for the same point
+ * (RFC 7748 §5), so where a key also serves as a name, only this one may be accepted.
+ */
+export function isCanonical(publicKey: Uint8Array): boolean {
+  const top = publicKey[31] ?? 0;
+  if (top !== 0x7f) return top < 0x7f;
+  return (publicKey[0] ?? 0) < 0xed || publicKey.subarray(1, 31).some((byte) => byte !== 0xff);
+}
