@@ -73,6 +73,8 @@ describe('two contacts', () => {
       log.push(`acknowledged m${index} ${result.ok}`);
     });
     await first.promise;
+    // An acknowledgement sent too early would overtake the answer to a request.
+    await ada.transport.request(xml('iq', { type: 'get', id: '1' }, xml('query')), target(ben), never);
     expect(log).toEqual([]);
     taken.resolve();
     await Promise.all(sends);
