@@ -38,6 +38,8 @@ export interface Queued {
   readonly content: readonly Element[];
   readonly preference: RoutePreference;
   readonly choice: RouteChoice | null;
+  /** The time inside the envelope; now, if it is not given. */
+  readonly at?: number;
 }
 
 export class Outbox {
@@ -83,7 +85,7 @@ export class Outbox {
       stage: 'plaintext',
       stanza: contentXml(queued.content),
       preference: queued.preference,
-      createdAt: this.#context.now(),
+      createdAt: queued.at ?? this.#context.now(),
     });
     const contact = store.contacts.get(queued.contactId);
     const first = !this.#queue(queued.contactId).some((entry) => entry.row.stage === 'plaintext');

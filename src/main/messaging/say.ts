@@ -48,14 +48,15 @@ export class Speaker {
     const message = inTransaction(this.#context, (after) => {
       const newest = store.conversations.summary(conversationId).lastMessage;
       const counter = store.conversations.nextOrderCounter(conversationId);
+      const at = now();
       const inserted = insertMessage(this.#context, after, {
         id,
         conversationId,
         direction: 'out',
         kind: 'text',
         body: body.value,
-        sentAt: now(),
-        receivedAt: now(),
+        sentAt: at,
+        receivedAt: at,
         sortAt: ownDisplayTime(this.#context, conversationId),
         senderOwner: 'self',
         senderDeviceId: selfOf(this.#context).deviceId,
@@ -72,7 +73,7 @@ export class Speaker {
         orderElement({ counter, after: newest?.kind === 'text' ? wireId(newest.id) : null }),
       ];
       const { preference } = choice;
-      this.#outbox.add({ messageId: id, contactId: contact.id, kind: 'text', content, preference, choice }, after);
+      this.#outbox.add({ messageId: id, contactId: contact.id, kind: 'text', content, preference, choice, at }, after);
       this.#context.crashPoint('send.before-commit');
       return inserted;
     });
