@@ -17,8 +17,9 @@ import {
   outgoing,
   self,
 } from './store-samples.ts';
+import { key } from './stored-profile-key.ts';
 
-export const key = Uint8Array.from({ length: 48 }, (_, index) => index * 5);
+export { key };
 
 export function mustOpen(path: string, options: Partial<OpenStoreOptions> = {}): OpenedStore {
   const opened = openStore({ path, key, keyIsProven: true, ...options });

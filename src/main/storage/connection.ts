@@ -126,6 +126,12 @@ export class Connection {
     }
   }
 
+  /** Moves everything into the database file itself, which can then be renamed. Closing alone would not say if it fails. */
+  writeBack(): void {
+    const [outcome] = this.all('PRAGMA wal_checkpoint(TRUNCATE)');
+    if (outcome?.['busy'] !== 0) throw new StorageFault(storageError('profile.disk-full', 'log not written back'));
+  }
+
   /** Checkpoints and closes; further calls throw. */
   close(): void {
     this.#guard(() => this.#database.close());

@@ -1,7 +1,6 @@
 /** Opens the database of a profile: locked, checked, migrated; a damaged one is set aside and salvaged. */
 import {
   closeSync,
-  copyFileSync,
   existsSync,
   ftruncateSync,
   openSync,
@@ -32,7 +31,7 @@ import { settingsRepository } from './repositories/settings.ts';
 import { finishSalvage, salvage } from './salvage.ts';
 import { readSalvageReport, type SalvageReport } from './salvage-report.ts';
 import { isDamage } from './storage-fault.ts';
-import { isWalDamaged } from './wal-check.ts';
+import { inspectWal, type WalState } from './write-ahead-log.ts';
 
 export interface OpenStoreOptions {
   /** The database file; its folder is made (0700) if it does not exist. */
@@ -52,6 +51,7 @@ export interface OpenedStore {
   readonly salvage: SalvageReport | null;
 }
 
+const pageSize = 4096;
 /** Up to this size every page is verified at every start (about 4 ms a megabyte); beyond it after damage was met. */
 const alwaysVerifiedBytes = 8 * 1024 * 1024;
 
@@ -120,6 +120,7 @@ function create(path: string, key: DatabaseKey): void {
   try {
     connection.prepareForUse();
     migrate(connection);
+    connection.writeBack();
     connection.close();
     syncFile(unfinished);
     renameDurably(unfinished, path);
@@ -132,23 +133,29 @@ function create(path: string, key: DatabaseKey): void {
 
 type FileState = 'usable' | 'foreign' | 'newer' | 'damaged';
 
-/** Judges the file without opening it for writing: on its first page and its log, copied aside. */
+/** Judges the file without opening it for writing: on a copy of its first page. */
 function examine(path: string, key: DatabaseKey, keyIsProven: boolean): FileState {
   const size = statSync(path).size;
-  if (size === 0 || isWalDamaged(`${path}-wal`)) return keyIsProven || size === 0 ? 'damaged' : provenDamage(path, key);
+  const log = inspectWal(`${path}-wal`);
+  if (size < pageSize) return 'damaged';
+  const damaged = () => (keyIsProven ? 'damaged' : provenDamage(path, key));
+  if (log.damaged) return damaged();
   const copy = `${path}.examined`;
   try {
-    copyFirstPage(path, copy, size);
+    copyFirstPage(path, copy, log);
     const connection = new Connection({ path: copy, key });
     try {
       connection.exec('PRAGMA locking_mode = EXCLUSIVE');
-      if (schemaVersion(connection) > newestVersion) return 'newer';
+      const version = schemaVersion(connection);
+      if (version > newestVersion) return 'newer';
+      // A database gets its name when it is complete: one without a schema is a blank that took its place.
+      if (version < 1) return 'damaged';
     } finally {
       connection.abandon();
     }
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return keyIsProven ? 'damaged' : provenDamage(path, key);
+    return damaged();
   } finally {
     removeDatabase(copy);
   }
@@ -157,27 +164,29 @@ function examine(path: string, key: DatabaseKey, keyIsProven: boolean): FileStat
     : 'usable';
 }
 
-/** The rest of the copy is a hole: reading the version needs no other page, and the header's size must match. */
-function copyFirstPage(path: string, copy: string, size: number): void {
+/**
+ * The newest first page, from the log if it is there. The rest of the copy is a hole: the version is on the first page,
+ * and only the size must be what that page says.
+ */
+function copyFirstPage(path: string, copy: string, log: WalState): void {
   removeDatabase(copy);
   createPrivateFile(copy);
-  const source = openSync(path, 'r');
+  const source = openSync(log.firstPageAt === null ? path : `${path}-wal`, 'r');
   const target = openSync(copy, 'r+');
   try {
-    const page = new Uint8Array(Math.min(4096, size));
-    readSync(source, page, 0, page.length, 0);
+    const page = new Uint8Array(pageSize);
+    readSync(source, page, 0, page.length, log.firstPageAt ?? 0);
     writeSync(target, page, 0, page.length, 0);
-    ftruncateSync(target, size);
+    ftruncateSync(target, Math.max(statSync(path).size, log.pages * pageSize));
   } finally {
     closeSync(source);
     closeSync(target);
   }
-  if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);
 }
 
 /** The key is right if any page verifies under it; then it is the file that is damaged. */
 function provenDamage(path: string, key: DatabaseKey): FileState {
-  const pages = Math.floor(statSync(path).size / 4096);
+  const pages = Math.floor(statSync(path).size / pageSize);
   const connection = new Connection({ path, key });
   try {
     return pages === 0 || badPages(connection) < pages ? 'damaged' : 'foreign';

@@ -18,7 +18,7 @@ import { basename, dirname, join } from 'node:path';
 import { Connection, type DatabaseKey, type Row } from './connection.ts';
 import { removeDatabase, renameDurably, syncFile } from './files.ts';
 import { readSalvageReport, type SalvageReport, writeSalvageReport } from './salvage-report.ts';
-import { isDamage } from './storage-fault.ts';
+import { isDamage, sqliteCode } from './storage-fault.ts';
 
 /** Everything worth keeping, parents first. `order` is what a table is walked by. */
 const tables = [
@@ -78,8 +78,9 @@ export function salvage({ path, key, now, create }: SalvageOptions): void {
           ),
         );
       });
+      target.writeBack();
     } finally {
-      target.close();
+      target.abandon();
     }
     syncFile(unfinished);
     // From here on the next start finishes what a crash leaves undone.
@@ -119,6 +120,11 @@ function copyDatabase(path: string, copy: string): void {
   if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);
 }
 
+/** Damage, or what a damaged schema makes of a correct query (no such table). */
+function isUnreadable(error: unknown): boolean {
+  return isDamage(error) || sqliteCode(error) === 'SQLITE_ERROR';
+}
+
 /** A connection of its own for every read: one that met a bad page refuses everything after. */
 function read<T>(path: string, key: DatabaseKey, work: (source: Connection) => T): T {
   const source = new Connection({ path, key });
@@ -138,7 +144,7 @@ function isSchemaReadable(path: string, key: DatabaseKey): boolean {
   try {
     return read(path, key, (source) => source.all('SELECT name FROM sqlite_schema')).length > 0;
   } catch (error) {
-    if (isDamage(error)) return false;
+    if (isUnreadable(error)) return false;
     throw error;
   }
 }
@@ -162,8 +168,9 @@ function transplantFirstPage(copy: string, key: DatabaseKey, create: SalvageOpti
         connection.exec(`CREATE TABLE filler (content BLOB); INSERT INTO filler VALUES (zeroblob(${size}))`);
         connection.exec('DROP TABLE filler');
       });
+      connection.writeBack();
     } finally {
-      connection.close();
+      connection.abandon();
     }
     const page = new Uint8Array(4096);
     const from = openSync(donor, 'r');
@@ -227,7 +234,7 @@ function readableColumns(path: string, key: DatabaseKey, table: string, columns:
     const names = new Set(present.map((row) => row['name']));
     return names.size === 0 ? columns : columns.filter((column) => names.has(column));
   } catch (error) {
-    if (isDamage(error)) return columns;
+    if (isUnreadable(error)) return columns;
     throw error;
   }
 }
@@ -243,7 +250,7 @@ function copyByRowid(path: string, key: DatabaseKey, select: string, keep: (rows
         source.all(`${select} WHERE rowid > ? ORDER BY rowid LIMIT ?`, [after, limit]),
       );
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       whole = false;
       failures += 1;
       return null;
@@ -279,7 +286,7 @@ function lastRowid(path: string, key: DatabaseKey, select: string): number {
     const position = rows[0]?.['position'];
     return typeof position === 'number' ? position : 0;
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     return 2 ** 40;
   }
 }
@@ -326,7 +333,7 @@ function copyBothWays(
           source.all(`${select} ${where} ORDER BY ${first} ${direction}, ${second} ${direction} LIMIT ${limit}`, bound),
         );
       } catch (error) {
-        if (!isDamage(error)) throw error;
+        if (!isUnreadable(error)) throw error;
         whole = false;
         if (limit === 1) break;
         limit = Math.ceil(limit / 4);

@@ -40,7 +40,12 @@ export function isDamage(error: unknown): boolean {
   if (error instanceof StorageFault) return isDamage(error.cause);
   if (error instanceof MalformedRow) return true;
   const code = sqliteCode(error);
-  return code !== null && /^SQLITE_(CORRUPT|NOTADB|FORMAT)/.test(code);
+  return code !== null && (/^SQLITE_(CORRUPT|NOTADB|FORMAT)/.test(code) || isUnreadablePage(error));
+}
+
+/** A page that fails its authentication can surface as an error without a reason; every real mistake in SQL has one. */
+function isUnreadablePage(error: unknown): boolean {
+  return sqliteCode(error) === 'SQLITE_ERROR' && error instanceof Error && error.message.endsWith('SQL logic error');
 }
 
 /** A stored value that is not what the schema promises. */
@@ -61,6 +66,7 @@ export function faultOf(error: unknown): StorageFault | null {
     return new StorageFault(storageError('profile.disk-full', code), error);
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return new StorageFault(storageError('profile.in-use', code), error);
   if (
+    isUnreadablePage(error) ||
     /^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR|CANTOPEN|READONLY|PERM|AUTH|PROTOCOL|NOLFS)/.test(code) ||
     /^E[A-Z]+$/.test(code)
   )
