@@ -22,34 +22,7 @@ export interface WindowPage {
 
 export async function serveWindowPage(): Promise<WindowPage> {
   const folder = await mkdtemp(join(tmpdir(), 'bothy-window-'));
-  await build({
-    root: renderer,
-    base: './',
-    configFile: false,
-    logLevel: 'warn',
-    plugins: [
-      react(),
-      {
-        name: 'fake-bridge-first',
-        transformIndexHtml: {
-          order: 'pre',
-          handler: (html) =>
-            html.replace(
-              '<script type="module"',
-              '<script type="module" src="../../test/support/fake-page.ts"></script>\n<script type="module"',
-            ),
-        },
-      },
-    ],
-    build: {
-      outDir: folder,
-      emptyOutDir: true,
-      target: 'chrome130',
-      assetsInlineLimit: 0,
-      modulePreload: { polyfill: false },
-    },
-  });
-
+  await asInProduction(() => buildInto(folder));
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const file = resolve(folder, `.${path === '/' ? '/index.html' : path}`);
@@ -81,4 +54,46 @@ export async function serveWindowPage(): Promise<WindowPage> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A test runner sets NODE_ENV, and with it would come the development build of React. */
+async function asInProduction(work: () => Promise<void>): Promise<void> {
+  const before = process.env['NODE_ENV'];
+  process.env['NODE_ENV'] = 'production';
+  try {
+    await work();
+  } finally {
+    if (before === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = before;
+  }
+}
+
+async function buildInto(folder: string): Promise<void> {
+  await build({
+    root: renderer,
+    base: './',
+    configFile: false,
+    logLevel: 'error',
+    plugins: [
+      react(),
+      {
+        name: 'fake-bridge-first',
+        transformIndexHtml: {
+          order: 'pre',
+          handler: (html) =>
+            html.replace(
+              '<script type="module"',
+              '<script type="module" src="../../test/support/fake-page.ts"></script>\n<script type="module"',
+            ),
+        },
+      },
+    ],
+    build: {
+      outDir: folder,
+      emptyOutDir: true,
+      target: 'chrome130',
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
+  });
 }

@@ -57,17 +57,20 @@ export function MessageList({ conversation, timeline, name, firstUnread, target 
     scrollEndThreshold: endThreshold,
   });
   const items = virtualizer.getVirtualItems();
-  const atEnd = !timeline.hasNewer && (virtualizer.scrollOffset === null || virtualizer.isAtEnd());
+  const [scrolledAway, setScrolledAway] = useState(false);
+  const away = scrolledAway || timeline.hasNewer;
 
-  useOpeningPosition(virtualizer, rows, target);
-  useReadMarking(conversation, rows, virtualizer.range?.endIndex ?? -1);
+  const placed = useOpeningPosition(virtualizer, rows, target);
+  useReadMarking(conversation, rows, placed ? (virtualizer.range?.endIndex ?? -1) : -1);
 
   const first = virtualizer.range?.startIndex ?? 0;
   const last = virtualizer.range?.endIndex ?? 0;
   useEffect(() => {
+    // Before the opening position is taken the list stands at its top, where nobody reads.
+    if (!placed) return;
     if (timeline.hasOlder && first < pageAhead) void store.loadOlder(conversation.id);
     if (timeline.hasNewer && last > rows.length - pageAhead) void store.loadNewer(conversation.id);
-  }, [store, conversation.id, timeline.hasOlder, timeline.hasNewer, first, last, rows.length]);
+  }, [store, conversation.id, timeline.hasOlder, timeline.hasNewer, placed, first, last, rows.length]);
 
   const lastMessage = timeline.messages.at(-1);
   const ownLast = lastMessage?.direction === 'out' ? lastMessage.id : null;
@@ -102,7 +105,13 @@ export function MessageList({ conversation, timeline, name, firstUnread, target 
 
   return (
     <div className="message-list-frame">
-      <div className="message-scroller" ref={scroller}>
+      <div
+        className="message-scroller"
+        ref={scroller}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) =>
+          setScrolledAway(scrollHeight - scrollTop - clientHeight > endThreshold)
+        }
+      >
         <ul
           aria-label={chat.messages}
           className="message-list"
@@ -137,7 +146,7 @@ export function MessageList({ conversation, timeline, name, firstUnread, target 
           })}
         </ul>
       </div>
-      {atEnd ? null : (
+      {!away || !placed ? null : (
         <AriaButton className="jump" onPress={() => void jumpToLatest()}>
           <Icon of={ArrowDown} />
           {conversation.unread > 0 ? (
@@ -190,15 +199,26 @@ function useOpeningPosition(
   virtualizer: MessageVirtualizer,
   rows: readonly TimelineRow[],
   target: { readonly message: Message } | null,
-): void {
+): boolean {
   const placedFor = useRef<{ readonly message: Message } | null | undefined>(undefined);
+  const [placed, setPlaced] = useState(false);
+  useLayoutEffect(
+    // The virtualiser forgets its place when it lets go of the element; React may do that and mount it again.
+    () => () => {
+      placedFor.current = undefined;
+    },
+    [],
+  );
   useLayoutEffect(() => {
+    // Scrolling there is told by an event; one frame later the range is the one in view.
+    const whenSeen = () => requestAnimationFrame(() => requestAnimationFrame(() => setPlaced(true)));
     if (placedFor.current === target) return;
     if (target !== null) {
       const index = rows.findIndex((row) => row.key === target.message.id);
       if (index < 0) return;
       placedFor.current = target;
       virtualizer.scrollToIndex(index, { align: 'center' });
+      whenSeen();
       return;
     }
     const first = placedFor.current === undefined;
@@ -207,5 +227,7 @@ function useOpeningPosition(
     const unread = rows.findIndex((row) => row.type === 'unread');
     if (unread >= 0) virtualizer.scrollToIndex(Math.max(0, unread - 1), { align: 'start' });
     else virtualizer.scrollToEnd();
+    whenSeen();
   }, [virtualizer, rows, target]);
+  return placed;
 }
