@@ -5,7 +5,6 @@
  *
  * Alone: `node scripts/bench/ratchet.ts`.
  */
-import { randomBytes } from 'node:crypto';
 import * as signal from '@signalapp/libsignal-client';
 import {
   bundleOf,
@@ -17,21 +16,18 @@ import {
   ready,
   serializeRecord,
 } from '../../src/main/e2ee/omemo.ts';
+import { randomBytes } from '../../src/main/e2ee/primitives/sodium.ts';
 import { type Measurement, measurement, median } from './measurement.ts';
 
-const TEXT = new Uint8Array(randomBytes(1024));
+const TEXT = new Uint8Array(1024).fill(0x62);
 const MESSAGES = 200;
 const ROUNDS = 9;
 
 /** Sends the text from one of two sides to the other, and reads it there. */
 type Exchange = (from: 0 | 1) => Promise<void> | void;
 
-function random(length: number): Uint8Array {
-  return new Uint8Array(randomBytes(length));
-}
-
 function ours(): Exchange {
-  const owns: [OwnDevice, OwnDevice] = [createOwnDevice(random, 0), createOwnDevice(random, 0)];
+  const owns: [OwnDevice, OwnDevice] = [createOwnDevice(randomBytes, 0), createOwnDevice(randomBytes, 0)];
   const store: [Uint8Array | null, Uint8Array | null] = [null, null];
   const load = (side: 0 | 1) => {
     const bytes = store[side];
@@ -40,7 +36,7 @@ function ours(): Exchange {
   return (from) => {
     const to = from === 0 ? 1 : 0;
     const target = { deviceId: owns[to].deviceId, record: load(from), bundle: bundleOf(owns[to]) };
-    const { keys, payload, records } = encrypt(owns[from], [target], TEXT, random);
+    const { keys, payload, records } = encrypt(owns[from], [target], TEXT, randomBytes);
     const [key] = keys;
     const record = records.get(0);
     if (key === undefined || record === undefined) throw new Error('not encrypted');

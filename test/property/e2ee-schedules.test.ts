@@ -6,7 +6,7 @@ import type { OwnDevice } from '../../src/main/e2ee/own-device.ts';
 import { seededRandom } from '../support/e2ee-device.ts';
 import { type Action, type Side, TestNetwork } from '../support/e2ee-network.ts';
 
-const SCHEDULES = 500;
+const SCHEDULES = 10_000;
 
 const side = fc.constantFrom<Side>(0, 1);
 const pick = fc.nat({ max: 30 });
@@ -40,7 +40,7 @@ test(`${SCHEDULES} schedules with loss, repetition, reordering, replay, damage, 
   timeout: 600_000,
 }, () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1 }), fc.array(action, { minLength: 1, maxLength: 14 }), (seed, actions) => {
+    fc.property(fc.integer({ min: 1 }), fc.array(action, { minLength: 1, maxLength: 12 }), (seed, actions) => {
       const network = new TestNetwork(seed, owns);
       for (const step of actions) network.run(step);
       network.settle();

@@ -6,7 +6,7 @@ import { badBundle, noSession } from './failures.ts';
 import type { OwnDevice } from './own-device.ts';
 import { EMPTY_KEY, sealPayload } from './payload.ts';
 import { wipe } from './primitives/sodium.ts';
-import { keyPairOf } from './primitives/x25519.ts';
+import { newKeyPair } from './primitives/x25519.ts';
 import { encodeKeyExchange } from './protobuf.ts';
 import { initiateRatchet, ratchetForward } from './ratchet/double-ratchet.ts';
 import { currentSession, type Session, type SessionRecord, withSessionInFront } from './session-record.ts';
@@ -40,7 +40,7 @@ function startSession(own: OwnDevice, bundle: Bundle, wire: Wire, random: Random
   const [a = 0, b = 0, c = 0, d = 0] = random(4);
   const prekey = prekeys[(((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % prekeys.length];
   if (prekey === undefined) return badBundle('no prekey');
-  const ephemeral = keyPairOf(random(32));
+  const ephemeral = newKeyPair(random);
   const remote = { identityKey, signedPrekey, prekey: prekey.key };
   const secret = agreeAsInitiator(own.identitySeed, ephemeral, remote, wire.keyAgreementInfo);
   wipe(ephemeral.privateKey);

@@ -2,7 +2,7 @@
 import type { DeviceId } from '../../shared/model.ts';
 import { same } from './bytes.ts';
 import { publicKeyOfSeed, sign } from './primitives/ed25519.ts';
-import { type KeyPair, keyPairOf } from './primitives/x25519.ts';
+import { type KeyPair, newKeyPair } from './primitives/x25519.ts';
 import type { Bundle, RandomBytes } from './types.ts';
 
 export interface SignedPrekey extends KeyPair {
@@ -64,7 +64,7 @@ function drawDeviceId(random: RandomBytes): DeviceId {
 }
 
 function makeSignedPrekey(id: number, identitySeed: Uint8Array, random: RandomBytes, now: number): SignedPrekey {
-  const pair = keyPairOf(random(32));
+  const pair = newKeyPair(random);
   return { ...pair, id, signature: sign(identitySeed, pair.publicKey), createdAt: now, retiredAt: null };
 }
 
@@ -76,7 +76,7 @@ function refill(
   const filled = [...prekeys];
   let id = nextId;
   while (filled.length < PREKEY_COUNT) {
-    filled.push({ id, ...keyPairOf(random(32)) });
+    filled.push({ id, ...newKeyPair(random) });
     id = following(id);
   }
   return { prekeys: filled, nextPrekeyId: id };

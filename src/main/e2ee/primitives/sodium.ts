@@ -1,4 +1,5 @@
 /** The one place that loads libsodium (WebAssembly, so the same code in every host). */
+import { getRandomValues } from 'node:crypto';
 import sodium from 'libsodium-wrappers-sumo';
 
 /** Must have resolved before any other function of `e2ee` is called. */
@@ -18,7 +19,7 @@ export function wipe(...secrets: readonly Uint8Array[]): void {
 
 /** `length` fresh random bytes from the operating system. */
 export function randomBytes(length: number): Uint8Array {
-  return sodium.randombytes_buf(length);
+  return getRandomValues(new Uint8Array(length));
 }
 
 export { sodium };

@@ -9,7 +9,7 @@ import type { Result } from '../../../shared/errors.ts';
 import { concat, same } from '../bytes.ts';
 import { forged, replayed, tooFarAhead } from '../failures.ts';
 import { wipe } from '../primitives/sodium.ts';
-import { type KeyPair, keyPairOf, sharedSecret } from '../primitives/x25519.ts';
+import { type KeyPair, newKeyPair, sharedSecret } from '../primitives/x25519.ts';
 import type { RandomBytes } from '../types.ts';
 import { stepRoot } from './kdf-chain.ts';
 import {
@@ -96,7 +96,7 @@ export function ratchetForward(
   let { rootKey, own, sending } = state;
   if (sending === null || own === null) {
     if (state.remote === null) throw new Error('a responder has received before it sends');
-    own = keyPairOf(random(32));
+    own = newKeyPair(random);
     const secret = sharedSecret(own, state.remote);
     if (secret === null) return forged('ratchet key of small order');
     const step = stepRoot(rootKey, secret, rootInfo);
