@@ -142,7 +142,12 @@ export class Account {
       () => {},
     );
     const afterStored = (work: () => void): void => {
-      stored.then(work, () => {});
+      stored.then(work).catch((error: unknown) => {
+        if (!isStored) return;
+        this.#context.log('error', 'account-event-lost', {
+          reason: error instanceof Error ? error.message : 'unknown',
+        });
+      });
     };
     const events: XmppAccountEvents = {
       onRoster: (entries, complete) => afterStored(() => this.#takeRoster(entries, complete)),

@@ -104,6 +104,14 @@ export class Gaps {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#missing.length === 0 || this.#signal.aborted) return;
-    this.#timer = setTimeout(() => this.review(), gapPatience + 100);
+    this.#timer = setTimeout(() => {
+      try {
+        this.review();
+      } catch (error) {
+        // A full disk: it is looked at again.
+        this.#context.log('error', 'gaps-not-kept', { reason: error instanceof Error ? error.message : 'unknown' });
+        this.#schedule();
+      }
+    }, gapPatience + 100);
   }
 }

@@ -40,7 +40,8 @@ export class KeyDirectory {
   readonly #failedAt = new Map<string, number>();
   /** Per owner: what their account announced since we signed in. */
   readonly #lists = new Map<Owner, 'listed' | 'empty'>();
-  #announcing: Promise<void> | null = null;
+  #announcing: Promise<void> = Promise.resolve();
+  #nextAnnouncement: Promise<void> | null = null;
 
   constructor(context: MessagingContext, signal: AbortSignal) {
     this.#context = context;
@@ -184,16 +185,21 @@ export class KeyDirectory {
 
   /** Publishes what is missing of this device: at sign-in, after a prekey was used, when we vanish from our list. */
   announce(): Promise<void> {
-    const run = async (): Promise<void> => {
+    // One under way and one more after it is enough, however many prekeys are used meanwhile.
+    if (this.#nextAnnouncement) return this.#nextAnnouncement;
+    const next = this.#announcing.then(async () => {
+      this.#nextAnnouncement = null;
       const transport = this.#context.xmpp();
       const account = accountOf(this.#context);
       if (!transport || !account || this.#signal.aborted) return;
       const outcome = await this.#announceTo(transport, account.jid);
       if (!outcome.ok) this.#context.log('warn', 'keys-not-published', { code: outcome.error.code });
-    };
-    const next = (this.#announcing ?? Promise.resolve()).then(run);
-    this.#announcing = next;
-    return next;
+    });
+    this.#nextAnnouncement = next;
+    this.#announcing = next.catch((error: unknown) => {
+      this.#context.log('error', 'keys-not-published', { reason: error instanceof Error ? error.message : 'unknown' });
+    });
+    return this.#announcing;
   }
 
   async #announceTo(transport: Transport, jid: BareJid): Promise<Result<void>> {

@@ -2,6 +2,7 @@
 
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import type { OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import { parseElement } from './parse-xml.ts';
 
 export interface OutboxEntry {
   row: OutboxRecord;
@@ -17,10 +18,39 @@ export interface OutboxEntry {
   choice: RouteChoice | null;
   /** Given up; waits for the person. */
   failed: boolean;
+  /** The `to` of the final stanza; '' before there is one. */
+  readonly addressee: string;
 }
 
 export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: boolean): OutboxEntry {
-  return { row, targets, busy: new Set(), attempts: row.attempts, notBefore: 0, acceptedAt: 0, choice: null, failed };
+  return {
+    row,
+    targets,
+    busy: new Set(),
+    attempts: row.attempts,
+    notBefore: 0,
+    acceptedAt: 0,
+    choice: null,
+    failed,
+    get addressee() {
+      return addresseeOf(this.row);
+    },
+  };
+}
+
+/** Rows are never changed in place, so each needs to be looked into once. */
+const addressees = new WeakMap<OutboxRecord, string>();
+
+function addresseeOf(row: OutboxRecord): string {
+  if (row.stage !== 'encrypted') return '';
+  let addressee = addressees.get(row);
+  if (addressee === undefined) {
+    const stanza = parseElement(row.stanza);
+    if (!stanza.ok) throw new Error('outbox stanza is not XML');
+    addressee = String(stanza.value.attrs['to'] ?? '');
+    addressees.set(row, addressee);
+  }
+  return addressee;
 }
 
 export const isForContact = (target: OutboxTarget): boolean => target.owner !== 'self';

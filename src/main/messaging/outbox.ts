@@ -7,29 +7,20 @@ import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import type { AppError } from '../../shared/errors.ts';
 import type { ContactId, DeviceId, MessageId } from '../../shared/model.ts';
-import type { RouteKind, RoutePreference } from '../../shared/routing.ts';
+import type { RoutePreference } from '../../shared/routing.ts';
 import type { OutboxTarget } from '../storage/records.ts';
-import type { SendOutcome } from '../transports/transport.ts';
-import { type AfterCommit, accountOf, inTransaction, type MessagingContext } from './context.ts';
-import { recordDelivery, showInterrupted, showTransmitting } from './delivery-record.ts';
+import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
+import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { entryOf, isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
-import { parseElement } from './parse-xml.ts';
 import { contentXml, prepareToSeal, readyToSeal, seal } from './seal.ts';
-import { forOwnDevices, forServer, planTransmission } from './transmission.ts';
+import { Transmitter } from './transmitter.ts';
 import { WakeTimers } from './wake-timers.ts';
 
-const sendTimeout = 60_000;
-const maxInFlight = 32;
-const firstRetry = 1_000;
-const lastRetry = 60_000;
+/** How soon content is looked at again that could not be encrypted. */
+const sealAgain = 60_000;
 /** A text the server took and no device answered for: kept this long in case the device comes near. */
 const keepAccepted = 7 * 24 * 60 * 60 * 1000;
-const finalErrors: ReadonlySet<AppError['code']> = new Set([
-  'transport.refused',
-  'transport.too-large',
-  'transport.malformed',
-]);
 
 export interface Queued {
   readonly messageId: MessageId;
@@ -49,12 +40,14 @@ export class Outbox {
   readonly #queues = new Map<ContactId, OutboxEntry[]>();
   readonly #pumping = new Map<ContactId, 'running' | 'again'>();
   readonly #timers: WakeTimers;
+  readonly #transmitter: Transmitter;
 
   constructor(context: MessagingContext, directory: KeyDirectory, signal: AbortSignal) {
     this.#context = context;
     this.#directory = directory;
     this.#signal = signal;
     this.#timers = new WakeTimers(context.now, (contactId) => this.#wake(contactId), signal);
+    this.#transmitter = new Transmitter(context, signal, this.#timers, (contactId) => this.#wake(contactId));
     directory.onListChanged = (contactId) => this.#wake(contactId);
   }
 
@@ -178,7 +171,7 @@ export class Outbox {
     if (entry) {
       const target = entry.targets.find((candidate) => isForContact(candidate) && candidate.deviceId === deviceId);
       if (target && target.state !== 'done')
-        this.#setTargets(entry, [{ ...target, state: 'done', route: target.route ?? 'server' }], after);
+        this.#transmitter.setTargets(entry, [{ ...target, state: 'done', route: target.route ?? 'server' }], after);
     }
     recordDelivery(
       this.#context,
@@ -200,9 +193,9 @@ export class Outbox {
         const returned = entry.targets
           .filter((target) => isForContact(target) && target.route !== 'direct' && target.state !== 'done')
           .map((target): OutboxTarget => ({ ...target, state: 'waiting', route: null }));
-        this.#setTargets(entry, returned, after);
-        if (final) this.#giveUp(entry, error, after);
-        else after(() => this.#backOff(entry));
+        this.#transmitter.setTargets(entry, returned, after);
+        if (final) this.#transmitter.giveUp(entry, error, after);
+        else after(() => this.#transmitter.backOff(entry));
       });
     }
   }
@@ -214,7 +207,7 @@ export class Outbox {
     const again = entry.targets
       .filter((target) => target.state === 'failed')
       .map((target): OutboxTarget => ({ ...target, state: 'waiting', route: null }));
-    this.#setTargets(entry, again, after);
+    this.#transmitter.setTargets(entry, again, after);
     recordDelivery(this.#context, after, messageId, { type: 'retried' }, { failure: null });
     after(() => {
       entry.failed = false;
@@ -245,7 +238,7 @@ export class Outbox {
       this.#pump(contactId)
         .catch((error: unknown) => {
           this.#context.log('error', 'outbox-failed', { reason: error instanceof Error ? error.message : 'unknown' });
-          this.#timers.wakeAt(contactId, this.#context.now() + lastRetry);
+          this.#timers.wakeAt(contactId, this.#context.now() + sealAgain);
         })
         .finally(() => {
           const again = this.#pumping.get(contactId) === 'again';
@@ -257,6 +250,8 @@ export class Outbox {
 
   async #pump(contactId: ContactId): Promise<void> {
     const queue = this.#queue(contactId);
+    const contact = this.#context.store.contacts.get(contactId);
+    if (!contact) return;
     let prepared = false;
     let blocked = false;
     for (const entry of [...queue]) {
@@ -270,11 +265,11 @@ export class Outbox {
         }
         blocked = !this.#seal(entry);
         if (blocked) {
-          this.#timers.wakeAt(contactId, this.#context.now() + lastRetry);
+          this.#timers.wakeAt(contactId, this.#context.now() + sealAgain);
           continue;
         }
       }
-      this.#transmit(entry);
+      this.#transmitter.transmit(entry, contact);
     }
     this.#sweep(contactId);
   }
@@ -291,147 +286,6 @@ export class Outbox {
     return true;
   }
 
-  /** Starts whatever transmissions are possible now; their outcomes come back by themselves. */
-  #transmit(entry: OutboxEntry): void {
-    const contact = this.#context.store.contacts.get(entry.row.contactId);
-    if (!contact || entry.targets.every((target) => target.state === 'done')) return;
-    const inFlight = this.#queue(contact.id).reduce((count, other) => count + other.busy.size, 0);
-    if (inFlight >= maxInFlight) return;
-    const parsed = parseElement(entry.row.stanza);
-    if (!parsed.ok) throw new Error('outbox stanza is not XML');
-    const plan = planTransmission(this.#context, contact, entry, String(parsed.value.attrs['to']));
-    if (plan.promoteAt !== null) this.#timers.wakeAt(contact.id, plan.promoteAt);
-    const wanted = plan.direct.length + plan.server.length > 0 || plan.self;
-    if (!wanted) return;
-    if (entry.notBefore > this.#context.now()) {
-      this.#timers.wakeAt(contact.id, entry.notBefore);
-      return;
-    }
-    const direct = this.#context.direct();
-    const linkAddress = contact.xid ?? contact.jid;
-    if (plan.direct.length > 0 && direct && linkAddress && !entry.busy.has('direct')) {
-      const target = { address: linkAddress, devices: plan.direct };
-      this.#begin(entry, 'direct', (signal) => direct.send(freshCopy(entry), target, signal), plan.direct);
-    }
-    const xmpp = this.#context.xmpp();
-    if (plan.server.length > 0 && xmpp && contact.jid && !entry.busy.has('server')) {
-      const target = { address: contact.jid, devices: plan.server };
-      this.#begin(entry, 'server', (signal) => xmpp.send(forServer(freshCopy(entry)), target, signal), plan.server);
-    }
-    const account = accountOf(this.#context);
-    if (plan.self && xmpp && account && !entry.busy.has('self')) {
-      const target = { address: account.jid, devices: [] };
-      this.#begin(
-        entry,
-        'self',
-        (signal) => xmpp.send(forOwnDevices(freshCopy(entry), account.jid), target, signal),
-        [],
-      );
-    }
-  }
-
-  #begin(
-    entry: OutboxEntry,
-    way: 'direct' | 'server' | 'self',
-    send: (signal: AbortSignal) => Promise<import('../../shared/errors.ts').Result<SendOutcome>>,
-    devices: readonly DeviceId[],
-  ): void {
-    entry.busy.add(way);
-    if (entry.row.kind === 'text' && way !== 'self') showTransmitting(this.#context, entry.row.messageId);
-    this.#context.crashPoint('outbox.transmitting');
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(sendTimeout)]);
-    send(signal)
-      .then((outcome) => {
-        entry.busy.delete(way);
-        entry.choice = null;
-        if (this.#signal.aborted) return;
-        if (outcome.ok) this.#succeeded(entry, way, outcome.value, devices);
-        else this.#failed(entry, outcome.error);
-      })
-      .catch((error: unknown) => {
-        entry.busy.delete(way);
-        this.#context.log('error', 'transmission-broke', {
-          reason: error instanceof Error ? error.message : 'unknown',
-        });
-        this.#backOff(entry);
-      });
-  }
-
-  #succeeded(
-    entry: OutboxEntry,
-    way: 'direct' | 'server' | 'self',
-    outcome: SendOutcome,
-    asked: readonly DeviceId[],
-  ): void {
-    this.#context.crashPoint('outbox.transmitted');
-    if (!this.#context.store.outbox.get(entry.row.id)) return;
-    const acknowledged = outcome.kind === 'acknowledged';
-    const route: RouteKind = way === 'direct' ? 'direct' : 'server';
-    const devices = acknowledged ? outcome.devices : asked;
-    const changed = entry.targets.flatMap((target): OutboxTarget[] => {
-      if (target.state === 'done') return [];
-      // What the server takes reaches our own devices too, as a carbon or as their own copy.
-      if (!isForContact(target)) return way === 'direct' ? [] : [{ ...target, state: 'accepted', route }];
-      if (way === 'self' || !devices.includes(target.deviceId)) return [];
-      return [{ ...target, state: acknowledged ? 'done' : 'accepted', route }];
-    });
-    if (!acknowledged) entry.acceptedAt = this.#context.now();
-    entry.attempts = 0;
-    inTransaction(this.#context, (after) => {
-      this.#setTargets(entry, changed, after);
-      if (way === 'self') return;
-      recordDelivery(
-        this.#context,
-        after,
-        entry.row.messageId,
-        { type: acknowledged ? 'device-acknowledged' : 'server-accepted' },
-        { targets: entry.targets },
-      );
-    });
-    this.#context.crashPoint('outbox.recorded');
-    if (acknowledged && devices.length < asked.length) this.#backOff(entry);
-    this.#wake(entry.row.contactId);
-  }
-
-  #failed(entry: OutboxEntry, error: AppError): void {
-    this.#context.log('info', 'not-transmitted', { code: error.code });
-    if (finalErrors.has(error.code)) {
-      inTransaction(this.#context, (after) => this.#giveUp(entry, error, after));
-      return;
-    }
-    if (entry.busy.size === 0) showInterrupted(this.#context, entry.row.messageId);
-    this.#backOff(entry);
-  }
-
-  #giveUp(entry: OutboxEntry, error: AppError, after: AfterCommit): void {
-    const waiting = entry.targets.filter((target) => isForContact(target) && target.state === 'waiting');
-    this.#setTargets(
-      entry,
-      waiting.map((target) => ({ ...target, state: 'failed' })),
-      after,
-    );
-    recordDelivery(this.#context, after, entry.row.messageId, { type: 'gave-up' }, { failure: error });
-    after(() => {
-      entry.failed = true;
-      this.#wake(entry.row.contactId);
-    });
-  }
-
-  #backOff(entry: OutboxEntry): void {
-    const delay = Math.min(lastRetry, firstRetry * 2 ** Math.min(entry.attempts, 10)) * (0.5 + Math.random());
-    entry.attempts += 1;
-    entry.notBefore = this.#context.now() + delay;
-    this.#wake(entry.row.contactId);
-  }
-
-  #setTargets(entry: OutboxEntry, changed: readonly OutboxTarget[], after: AfterCommit): void {
-    for (const target of changed) this.#context.store.outbox.setTarget(target);
-    const same = (a: OutboxTarget, b: OutboxTarget): boolean => a.owner === b.owner && a.deviceId === b.deviceId;
-    const before = entry.targets;
-    entry.targets = before.map((target) => changed.find((other) => same(other, target)) ?? target);
-    after(() => this.#wake(entry.row.contactId));
-  }
-
   #sweep(contactId: ContactId): void {
     const queue = this.#queue(contactId);
     const finished = queue.filter(isFinished);
@@ -444,11 +298,4 @@ export class Outbox {
       queue.filter((entry) => !finished.includes(entry)),
     );
   }
-}
-
-/** Transports may change what they are given (addresses, ids): each gets its own element. */
-function freshCopy(entry: OutboxEntry): Element {
-  const parsed = parseElement(entry.row.stanza);
-  if (!parsed.ok) throw new Error('outbox stanza is not XML');
-  return parsed.value;
 }

@@ -24,6 +24,7 @@ export class SessionCare {
   readonly #outbox: Outbox;
   /** Due once the archive has been read: answering each archived key exchange would only make noise. */
   readonly #due = new Map<string, Device>();
+  readonly #broken = new Map<string, Device>();
 
   constructor(context: MessagingContext, directory: KeyDirectory, outbox: Outbox) {
     this.#context = context;
@@ -42,10 +43,13 @@ export class SessionCare {
 
   caughtUp(): void {
     const due = [...this.#due.values()];
+    const broken = [...this.#broken.values()];
     this.#due.clear();
-    if (due.length === 0) return;
+    this.#broken.clear();
+    if (due.length + broken.length === 0) return;
     inTransaction(this.#context, (after) => {
       for (const device of due) this.#queueEmpty(device, after);
+      for (const device of broken) this.broken(device, after);
     });
   }
 
@@ -73,6 +77,10 @@ export class SessionCare {
 
   /** A message of this device could not be decrypted. Inside its transaction. */
   broken(device: Device, after: AfterCommit): void {
+    if (this.#context.catchingUp()) {
+      after(() => this.#broken.set(`${device.contactId}/${device.deviceId}`, device));
+      return;
+    }
     const name = `repaired/${device.contactId}/${device.deviceId}`;
     const last = Number(this.#context.store.settings.getValue(name) ?? 0);
     const now = this.#context.now();

@@ -20,15 +20,14 @@ export interface TransmissionPlan {
 /** How long the server has to bring a message to a device that is standing in front of us. */
 export const promotionDelay = 3_000;
 
-/** `stanza`: the final one; one addressed by XIDs means nothing to a server. */
 export function planTransmission(
   context: MessagingContext,
   contact: ContactRecord,
   entry: OutboxEntry,
-  addressee: string,
 ): TransmissionPlan {
   const linked = linkedDevices(context, contact);
-  const server = addressee === contact.jid && serverReaches(context, contact.jid);
+  // What was addressed by XIDs means nothing to a server.
+  const server = entry.addressee === contact.jid && serverReaches(context, contact.jid);
   const waiting = entry.targets.filter((target) => isForContact(target) && target.state === 'waiting');
   const reach = waiting.map(
     (target): DeviceReach => ({

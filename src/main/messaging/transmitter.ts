@@ -1,0 +1,191 @@
+/** Transmitting queued stanzas: each as often as it takes, by whichever routes are open, and what comes of it. */
+import type { Element } from '@xmpp/xml';
+import type { AppError, Result } from '../../shared/errors.ts';
+import type { ContactId, DeviceId } from '../../shared/model.ts';
+import type { RouteKind } from '../../shared/routing.ts';
+import type { ContactRecord, OutboxTarget } from '../storage/records.ts';
+import type { SendOutcome } from '../transports/transport.ts';
+import { type AfterCommit, accountOf, inTransaction, type MessagingContext } from './context.ts';
+import { recordDelivery, showInterrupted, showTransmitting } from './delivery-record.ts';
+import { isForContact, type OutboxEntry } from './outbox-entry.ts';
+import { parseElement } from './parse-xml.ts';
+import { forOwnDevices, forServer, planTransmission } from './transmission.ts';
+import type { WakeTimers } from './wake-timers.ts';
+
+const sendTimeout = 60_000;
+const maxInFlight = 32;
+const firstRetry = 1_000;
+const lastRetry = 60_000;
+const finalErrors: ReadonlySet<AppError['code']> = new Set([
+  'transport.refused',
+  'transport.too-large',
+  'transport.malformed',
+]);
+
+type Way = 'direct' | 'server' | 'self';
+
+export class Transmitter {
+  readonly #context: MessagingContext;
+  readonly #signal: AbortSignal;
+  readonly #timers: WakeTimers;
+  readonly #wake: (contactId: ContactId) => void;
+  readonly #inFlight = new Map<ContactId, number>();
+
+  constructor(
+    context: MessagingContext,
+    signal: AbortSignal,
+    timers: WakeTimers,
+    wake: (contactId: ContactId) => void,
+  ) {
+    this.#context = context;
+    this.#signal = signal;
+    this.#timers = timers;
+    this.#wake = wake;
+  }
+
+  /** Starts whatever transmissions are possible now; their outcomes come back by themselves. */
+  transmit(entry: OutboxEntry, contact: ContactRecord): void {
+    if (entry.targets.every((target) => target.state === 'done' || target.state === 'failed')) return;
+    if ((this.#inFlight.get(contact.id) ?? 0) >= maxInFlight) return;
+    const plan = planTransmission(this.#context, contact, entry);
+    if (plan.promoteAt !== null) this.#timers.wakeAt(contact.id, plan.promoteAt);
+    const wanted = plan.direct.length + plan.server.length > 0 || plan.self;
+    if (!wanted) return;
+    if (entry.notBefore > this.#context.now()) {
+      this.#timers.wakeAt(contact.id, entry.notBefore);
+      return;
+    }
+    const direct = this.#context.direct();
+    const linkAddress = contact.xid ?? contact.jid;
+    if (plan.direct.length > 0 && direct && linkAddress && !entry.busy.has('direct')) {
+      const target = { address: linkAddress, devices: plan.direct };
+      this.#begin(entry, 'direct', (signal) => direct.send(freshCopy(entry), target, signal), plan.direct);
+    }
+    const xmpp = this.#context.xmpp();
+    if (plan.server.length > 0 && xmpp && contact.jid && !entry.busy.has('server')) {
+      const target = { address: contact.jid, devices: plan.server };
+      this.#begin(entry, 'server', (signal) => xmpp.send(forServer(freshCopy(entry)), target, signal), plan.server);
+    }
+    const account = accountOf(this.#context);
+    if (plan.self && xmpp && account && !entry.busy.has('self')) {
+      const target = { address: account.jid, devices: [] };
+      this.#begin(
+        entry,
+        'self',
+        (signal) => xmpp.send(forOwnDevices(freshCopy(entry), account.jid), target, signal),
+        [],
+      );
+    }
+  }
+
+  #begin(
+    entry: OutboxEntry,
+    way: Way,
+    send: (signal: AbortSignal) => Promise<Result<SendOutcome>>,
+    devices: readonly DeviceId[],
+  ): void {
+    const { contactId } = entry.row;
+    const count = (change: 1 | -1): void => {
+      this.#inFlight.set(contactId, (this.#inFlight.get(contactId) ?? 0) + change);
+    };
+    count(1);
+    entry.busy.add(way);
+    if (entry.row.kind === 'text' && way !== 'self') showTransmitting(this.#context, entry.row.messageId);
+    this.#context.crashPoint('outbox.transmitting');
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(sendTimeout)]);
+    send(signal)
+      .finally(() => {
+        entry.busy.delete(way);
+        entry.choice = null;
+        count(-1);
+      })
+      .then((outcome) => {
+        if (this.#signal.aborted) return;
+        if (outcome.ok) this.#succeeded(entry, way, outcome.value, devices);
+        else this.#failed(entry, outcome.error);
+      })
+      .catch((error: unknown) => {
+        this.#context.log('error', 'transmission-broke', {
+          reason: error instanceof Error ? error.message : 'unknown',
+        });
+        this.backOff(entry);
+      });
+  }
+
+  #succeeded(entry: OutboxEntry, way: Way, outcome: SendOutcome, asked: readonly DeviceId[]): void {
+    this.#context.crashPoint('outbox.transmitted');
+    if (!this.#context.store.outbox.get(entry.row.id)) return;
+    const acknowledged = outcome.kind === 'acknowledged';
+    const route: RouteKind = way === 'direct' ? 'direct' : 'server';
+    const devices = acknowledged ? outcome.devices : asked;
+    const changed = entry.targets.flatMap((target): OutboxTarget[] => {
+      if (target.state === 'done') return [];
+      // What the server takes reaches our own devices too, as a carbon or as their own copy.
+      if (!isForContact(target)) return way === 'direct' ? [] : [{ ...target, state: 'accepted', route }];
+      if (way === 'self' || !devices.includes(target.deviceId)) return [];
+      return [{ ...target, state: acknowledged ? 'done' : 'accepted', route }];
+    });
+    if (!acknowledged) entry.acceptedAt = this.#context.now();
+    entry.attempts = 0;
+    inTransaction(this.#context, (after) => {
+      this.setTargets(entry, changed, after);
+      if (way === 'self') return;
+      recordDelivery(
+        this.#context,
+        after,
+        entry.row.messageId,
+        { type: acknowledged ? 'device-acknowledged' : 'server-accepted' },
+        { targets: entry.targets },
+      );
+    });
+    this.#context.crashPoint('outbox.recorded');
+    if (acknowledged && devices.length < asked.length) this.backOff(entry);
+    this.#wake(entry.row.contactId);
+  }
+
+  #failed(entry: OutboxEntry, error: AppError): void {
+    this.#context.log('info', 'not-transmitted', { code: error.code });
+    if (finalErrors.has(error.code)) {
+      inTransaction(this.#context, (after) => this.giveUp(entry, error, after));
+      return;
+    }
+    if (entry.busy.size === 0) showInterrupted(this.#context, entry.row.messageId);
+    this.backOff(entry);
+  }
+
+  giveUp(entry: OutboxEntry, error: AppError, after: AfterCommit): void {
+    const waiting = entry.targets.filter((target) => isForContact(target) && target.state === 'waiting');
+    this.setTargets(
+      entry,
+      waiting.map((target) => ({ ...target, state: 'failed' })),
+      after,
+    );
+    recordDelivery(this.#context, after, entry.row.messageId, { type: 'gave-up' }, { failure: error });
+    after(() => {
+      entry.failed = true;
+      this.#wake(entry.row.contactId);
+    });
+  }
+
+  backOff(entry: OutboxEntry): void {
+    const delay = Math.min(lastRetry, firstRetry * 2 ** Math.min(entry.attempts, 10)) * (0.5 + Math.random());
+    entry.attempts += 1;
+    entry.notBefore = this.#context.now() + delay;
+    this.#wake(entry.row.contactId);
+  }
+
+  setTargets(entry: OutboxEntry, changed: readonly OutboxTarget[], after: AfterCommit): void {
+    for (const target of changed) this.#context.store.outbox.setTarget(target);
+    const same = (a: OutboxTarget, b: OutboxTarget): boolean => a.owner === b.owner && a.deviceId === b.deviceId;
+    const before = entry.targets;
+    entry.targets = before.map((target) => changed.find((other) => same(other, target)) ?? target);
+    after(() => this.#wake(entry.row.contactId));
+  }
+}
+
+/** Transports may change what they are given (addresses, ids): each gets its own element. */
+function freshCopy(entry: OutboxEntry): Element {
+  const parsed = parseElement(entry.row.stanza);
+  if (!parsed.ok) throw new Error('outbox stanza is not XML');
+  return parsed.value;
+}
