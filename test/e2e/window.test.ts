@@ -67,7 +67,13 @@ async function openConversation(page: Page, name: string): Promise<void> {
 
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
-  const results: AxeResults = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  // React Aria puts a hidden way out of a popover for screen readers beside its dialog, where everything else is inert:
+  // the rule that all content lies in landmarks cannot hold there.
+  const region = (await page.locator('.popover').count()) === 0;
+  const results: AxeResults = await page.evaluate(
+    (enabled) => (globalThis as unknown as { axe: typeof axe }).axe.run({ rules: { region: { enabled } } }),
+    region,
+  );
   return results.violations.flatMap((violation) =>
     violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
   );
