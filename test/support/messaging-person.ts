@@ -1,0 +1,188 @@
+/** Messaging with a real store and real encryption, in this process, over direct links that a test can spoil. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Element } from '@xmpp/xml';
+import { createNearbyCrypto } from '../../src/main/app/nearby-crypto.ts';
+import { makeSelf } from '../../src/main/app/new-self.ts';
+import { createOmemoCipher } from '../../src/main/app/omemo-cipher.ts';
+import { createXidProofs } from '../../src/main/app/xid-proofs.ts';
+import { type MessagingContext, selfOf } from '../../src/main/messaging/context.ts';
+import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
+import { EnvelopeReader } from '../../src/main/messaging/envelope-content.ts';
+import { Gaps } from '../../src/main/messaging/gaps.ts';
+import { Inbox } from '../../src/main/messaging/inbox.ts';
+import { KeyDirectory } from '../../src/main/messaging/key-directory.ts';
+import { Outbox } from '../../src/main/messaging/outbox.ts';
+import { Speaker } from '../../src/main/messaging/say.ts';
+import { SessionCare } from '../../src/main/messaging/session-care.ts';
+import { openStore } from '../../src/main/storage/open-store.ts';
+import type { Store } from '../../src/main/storage/records.ts';
+import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
+import type { Arrival, Transport } from '../../src/main/transports/transport.ts';
+import { fail, ok } from '../../src/shared/errors.ts';
+import type { ContactId, Message, MessageId } from '../../src/shared/model.ts';
+
+const nearbyCrypto = await createNearbyCrypto();
+
+/** What happens to one stanza on a link: how often it arrives, and whether its sender hears that it did. */
+export type Fate = () => { readonly arrives: number; readonly acknowledged: boolean };
+
+export class MessagingPerson {
+  readonly name: string;
+  readonly store: Store;
+  readonly context: MessagingContext;
+  readonly directory: KeyDirectory;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  readonly speaker: Speaker;
+  /** Every stanza that left, as bytes. */
+  readonly sent: string[] = [];
+  fate: Fate = () => ({ arrives: 1, acknowledged: true });
+  now = Date.UTC(2026, 10, 23, 12);
+  readonly #links = new Map<string, MessagingPerson>();
+  readonly #life = new AbortController();
+  readonly #folder: string;
+
+  constructor(name: string) {
+    this.name = name;
+    this.#folder = mkdtempSync(join(tmpdir(), 'bothy-messaging-'));
+    const opened = openStore({ path: join(this.#folder, 'bothy.db'), key: nearbyCrypto.randomBytes(48) });
+    if (!opened.ok) throw new Error(opened.error.code);
+    this.store = opened.value.store;
+    this.store.self.put(makeSelf(name, nearbyCrypto.randomBytes, this.now));
+    const now = (): number => {
+      this.now += 1;
+      return this.now;
+    };
+    this.context = {
+      store: this.store,
+      cipher: createOmemoCipher(this.store, nearbyCrypto.randomBytes, now),
+      proofs: createXidProofs(this.store, nearbyCrypto),
+      addresses: { own: () => [], learn: () => {} },
+      events: {
+        message: () => {},
+        conversation: () => {},
+        contact: () => {},
+        contactRemoved: () => {},
+        arrived: () => {},
+      },
+      now,
+      random: nearbyCrypto.randomBytes,
+      log: () => {},
+      crashPoint: () => {},
+      xmpp: () => null,
+      direct: () => this.#transport,
+      catchingUp: () => false,
+      archiveComplete: () => true,
+    };
+    const { signal } = this.#life;
+    this.directory = new KeyDirectory(this.context, signal);
+    this.outbox = new Outbox(this.context, this.directory, signal);
+    this.speaker = new Speaker(this.context, this.outbox, this.directory);
+    const care = new SessionCare(this.context, this.directory, this.outbox);
+    const reader = new EnvelopeReader(this.context, this.outbox, new Gaps(this.context, signal));
+    this.inbox = new Inbox(this.context, this.directory, care, reader);
+  }
+
+  readonly #transport: Transport = {
+    id: 'memory',
+    route: 'direct',
+    status: { state: 'online', error: null, since: 0, retryAt: null },
+    start: () => {},
+    stop: async () => {},
+    nudge: () => {},
+    reach: (address) => {
+      const other = this.#links.get(address);
+      return { reachable: other !== undefined, devices: other ? [selfOf(other.context).deviceId] : [] };
+    },
+    send: async (stanza, target) => {
+      const other = this.#links.get(target.address);
+      if (!other) return fail('transport.unreachable', 'No link.');
+      const text = stanza.toString();
+      this.sent.push(text);
+      const { arrives, acknowledged } = this.fate();
+      await new Promise((resolve) => setImmediate(resolve));
+      for (let time = 0; time < arrives; time += 1) await this.hand(other, text);
+      if (arrives === 0 || !acknowledged) return fail('transport.timeout', 'No answer.');
+      return ok({ kind: 'acknowledged', devices: target.devices });
+    },
+    request: async (iq, target) => {
+      const answer = this.#links.get(target.address)?.directory.answer(iq);
+      if (!answer?.ok) return answer ?? fail('transport.unreachable', 'No link.');
+      const result = parseStanza(`<iq type="result">${answer.value.toString()}</iq>`);
+      return result;
+    },
+  };
+
+  /** Hands a stanza to the other side as if it came over our link. */
+  async hand(other: MessagingPerson, stanza: string | Element): Promise<void> {
+    const parsed = parseStanza(stanza.toString());
+    if (!parsed.ok) throw new Error('not a stanza');
+    const self = selfOf(this.context);
+    const arrival: Arrival = {
+      transport: 'libp2p',
+      route: 'direct',
+      to: selfOf(other.context).xid,
+      from: self.xid,
+      device: { contactId: other.contactOf(this), deviceId: self.deviceId, identityKey: self.identityKey },
+      kind: 'live',
+      archiveId: null,
+      delayedSince: null,
+    };
+    await other.inbox.take({ stanza: parsed.value, arrival });
+  }
+
+  contactOf(other: MessagingPerson): ContactId {
+    const contact = this.store.contacts.byAddress(selfOf(other.context).xid);
+    if (!contact) throw new Error('not a contact');
+    return contact.id;
+  }
+
+  say(other: MessagingPerson, body: string): MessageId {
+    const conversation = conversationWith(this.context, this.contactOf(other));
+    const choice = { preference: 'automatic', direct: [], server: [] } as const;
+    const said = this.speaker.say(conversation.id, crypto.randomUUID() as string as MessageId, body, choice);
+    if (!said.ok) throw new Error(said.error.code);
+    return said.value.id;
+  }
+
+  history(other: MessagingPerson): readonly Message[] {
+    const conversation = conversationWith(this.context, this.contactOf(other));
+    return this.store.messages.page(conversation.id, { limit: 500 }).messages;
+  }
+
+  linkTo(other: MessagingPerson): void {
+    this.#links.set(selfOf(other.context).xid, other);
+    this.outbox.kick(this.contactOf(other));
+  }
+
+  close(): void {
+    this.#life.abort();
+    this.store.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Both are each other's contact by XID; no link yet. */
+export function makeContacts(one: MessagingPerson, other: MessagingPerson): void {
+  for (const [who, whom] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    who.store.contacts.put({
+      id: crypto.randomUUID() as string as ContactId,
+      name: whom.name,
+      jid: null,
+      xid: selfOf(whom.context).xid,
+      subscription: 'none',
+      xidShared: true,
+      addedAt: who.now,
+    });
+  }
+}
+
+/** Resolves when `test` holds; looked at after every turn of the event loop. */
+export async function until(test: () => boolean): Promise<void> {
+  while (!test()) await new Promise((resolve) => setImmediate(resolve));
+}
