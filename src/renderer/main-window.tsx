@@ -65,8 +65,8 @@ export function MainWindow() {
           <Sidebar />
           <main className="pane-middle">
             {conversation === undefined ? (
-              <EmptyState icon={MessagesSquare} title={hasConversations ? words.pickTitle : words.emptyTitle}>
-                {hasConversations ? words.pickText.replace('{keys}', goToKeys) : words.emptyText}
+              <EmptyState icon={MessagesSquare} title={hasConversations ? words.pickTitle : words.hereTitle}>
+                {hasConversations ? words.pickText.replace('{keys}', goToKeys) : words.hereText}
               </EmptyState>
             ) : (
               <Conversation key={conversation.id} conversation={conversation} />

@@ -266,7 +266,15 @@ describe('with the keyboard alone', () => {
     await option(page, 'Juliet').focus();
     await page.keyboard.press('ArrowDown');
     await page.getByRole('region', { name: 'Conversation with Kim Tran' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('region', { name: 'Conversation with Romeo Montague' }).waitFor();
+    const role = () =>
+      page.evaluate(() => document.activeElement?.getAttribute('role') ?? document.activeElement?.tagName);
+    expect(await role()).toBe('option');
+    await page.keyboard.press('Enter');
+    await expect.poll(role).toBe('TEXTAREA');
     await openConversation(page, 'Juliet Capulet');
+    await expect.poll(role).toBe('TEXTAREA');
     await composer(page).focus();
     await page.keyboard.press('Shift+Tab');
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');

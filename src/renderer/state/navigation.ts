@@ -11,12 +11,20 @@ export interface Place {
   readonly dialog: DialogName;
   /** A message to bring into view (search result); a new object each time. */
   readonly target: { readonly message: Message } | null;
+  /** The conversation was opened in order to write: the composer takes the focus. A new object each time. */
+  readonly write: object | null;
 }
 
-export const nowhere: Place = { conversationId: null, panel: null, dialog: null, target: null };
+export const nowhere: Place = { conversationId: null, panel: null, dialog: null, target: null, write: null };
 
 export type Step =
-  | { readonly type: 'open'; readonly conversationId: ConversationId; readonly message?: Message }
+  /** `browsing`: by arrow keys in the list, which keeps the focus. */
+  | {
+      readonly type: 'open';
+      readonly conversationId: ConversationId;
+      readonly message?: Message;
+      readonly browsing?: boolean;
+    }
   | { readonly type: 'close-conversation' }
   | { readonly type: 'panel'; readonly panel: Panel }
   | { readonly type: 'dialog'; readonly dialog: DialogName };
@@ -29,6 +37,7 @@ export function navigate(place: Place, step: Step): Place {
         panel: place.conversationId === step.conversationId ? place.panel : null,
         dialog: null,
         target: step.message === undefined ? null : { message: step.message },
+        write: step.browsing === true ? null : {},
       };
     case 'close-conversation':
       return { ...place, conversationId: null, panel: null, target: null };

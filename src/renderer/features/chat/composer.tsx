@@ -5,6 +5,7 @@ import type { AppError } from '../../../shared/errors.ts';
 import type { Conversation, MessageId } from '../../../shared/model.ts';
 import type { RoutePlan } from '../../../shared/routing.ts';
 import { chat } from '../../i18n/chat.ts';
+import { useNavigation } from '../../state/navigation.ts';
 import { useStore } from '../../state/use-window.ts';
 import { IconButton } from '../../ui/button.tsx';
 import { Icon } from '../../ui/icon.tsx';
@@ -29,10 +30,10 @@ export function Composer({ conversation, plan, server, name }: ComposerProps) {
   // The same text tried again keeps its id, so that it cannot arrive twice.
   const attempt = useRef<{ readonly id: MessageId; readonly body: string } | null>(null);
 
+  const { write } = useNavigation().place;
   useEffect(() => {
-    // One opens a conversation to write; but the page of a phone-sized window would only show its keyboard.
-    if (window.innerWidth >= 640) field.current?.focus();
-  }, []);
+    if (write !== null) field.current?.focus();
+  }, [write]);
 
   async function send(): Promise<void> {
     const body = draft.trim();

@@ -73,7 +73,7 @@ export function ConversationList() {
         selectedKeys={place.conversationId === null ? [] : [place.conversationId]}
         onSelectionChange={(keys) => {
           const id = keys === 'all' ? undefined : rows.find((row) => keys.has(row.id))?.id;
-          if (id !== undefined) go({ type: 'open', conversationId: id });
+          if (id !== undefined && id !== place.conversationId) go({ type: 'open', conversationId: id, browsing: true });
         }}
         onAction={(key) => {
           const row = rows.find((candidate) => candidate.id === key);
@@ -81,7 +81,11 @@ export function ConversationList() {
         }}
       >
         {(row) => (
-          <ListBoxItem className="conversation-row" textValue={cleanLine(row.conversation.title)}>
+          <ListBoxItem
+            className="conversation-row"
+            textValue={cleanLine(row.conversation.title)}
+            onClick={() => go({ type: 'open', conversationId: row.id })}
+          >
             <ConversationRow row={row} now={now} />
           </ListBoxItem>
         )}
