@@ -61,6 +61,8 @@ class Talker {
   start(): void {
     this.#stopped = false;
     this.#running = this.#talk();
+    // `stop` hears of what broke; until then nobody waits for it.
+    this.#running.catch(() => {});
   }
 
   async stop(): Promise<void> {

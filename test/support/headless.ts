@@ -101,7 +101,10 @@ export class Headless {
   /** The value, or an error that a test fails with. */
   async get<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<CommandValue<C>> {
     const result = await this.call(command, args);
-    if (!result.ok) throw new Error(`${command}: ${result.error.code} ${result.error.detail ?? ''}`);
+    if (!result.ok) {
+      const { code, detail = '' } = result.error;
+      throw new Error(`${command}: ${code} ${detail} (log: ${this.#log.slice(-3).join(' | ')})`);
+    }
     return result.value;
   }
 

@@ -88,7 +88,8 @@ export class RunningProfile {
     this.speaker = new Speaker(context, this.outbox, this.directory);
     const gaps = new Gaps(context, signal);
     const care = new SessionCare(context, this.directory, this.outbox);
-    const inbox = new Inbox(context, this.directory, care, new EnvelopeReader(context, this.outbox, gaps));
+    const reader = new EnvelopeReader(context, this.outbox, gaps);
+    const inbox = new Inbox(context, this.directory, care, reader);
     this.account = new Account(
       context,
       {
@@ -104,6 +105,7 @@ export class RunningProfile {
         },
         onCaughtUp: () => {
           care.caughtUp();
+          reader.caughtUp();
           gaps.review();
           this.outbox.kickAll();
         },

@@ -1,10 +1,10 @@
 /** What a decrypted envelope does: text, receipts, markers, introductions, each handed to where it belongs. */
 import type { Element } from '@xmpp/xml';
 import { fail, ok, type Result } from '../../shared/errors.ts';
-import type { DeviceId, Message, MessageId } from '../../shared/model.ts';
+import type { ContactId, DeviceId, Message, MessageId } from '../../shared/model.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
-import type { AfterCommit, MessagingContext } from './context.ts';
+import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
 import type { Gaps } from './gaps.ts';
@@ -19,6 +19,8 @@ import { type Envelope, readEnvelope } from './sce-envelope.ts';
 import { contactFor, type Sender } from './sender.ts';
 import { bodyIn } from './text-body.ts';
 
+const receiptsPerEnvelope = 100;
+
 export interface Taken {
   readonly id: MessageId;
   readonly stanza: Element;
@@ -32,6 +34,8 @@ export class EnvelopeReader {
   readonly #context: MessagingContext;
   readonly #outbox: Outbox;
   readonly #gaps: Gaps;
+  /** Receipts due once the archive has been read: a few large ones instead of thousands. */
+  readonly #owed = new Map<ContactId, MessageId[]>();
 
   constructor(context: MessagingContext, outbox: Outbox, gaps: Gaps) {
     this.#context = context;
@@ -71,7 +75,10 @@ export class EnvelopeReader {
     const body = bodyIn(content);
     if (body !== null) this.#insertText(current, taken, envelope, body, 'in', after);
     const wanted = asksForReceipt(content) && taken.arrival.route === 'server';
-    if (wanted && current.subscription !== 'pending-in') answers.push(receiptFor(taken.id));
+    if (wanted && current.subscription !== 'pending-in') {
+      if (this.#context.catchingUp()) after(() => this.#owe(current.id, taken.id));
+      else answers.push(receiptFor(taken.id));
+    }
     if (answers.length > 0) this.#answer(current, answers, after);
     return answers.length > 0;
   }
@@ -164,6 +171,27 @@ export class EnvelopeReader {
     const message = this.#context.store.messages.get(id);
     if (arrival.route !== 'server' || message?.direction !== 'in' || contact.subscription === 'pending-in') return;
     this.#answer(contact, [receiptFor(id)], after);
+  }
+
+  #owe(contactId: ContactId, id: MessageId): void {
+    const owed = this.#owed.get(contactId);
+    if (owed) owed.push(id);
+    else this.#owed.set(contactId, [id]);
+  }
+
+  /** The archive has been read: one envelope acknowledges many messages. */
+  caughtUp(): void {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    for (const [contactId, ids] of owed) {
+      const contact = this.#context.store.contacts.get(contactId);
+      if (!contact) continue;
+      inTransaction(this.#context, (after) => {
+        for (let first = 0; first < ids.length; first += receiptsPerEnvelope) {
+          this.#answer(contact, ids.slice(first, first + receiptsPerEnvelope).map(receiptFor), after);
+        }
+      });
+    }
   }
 
   #answer(contact: ContactRecord, content: readonly Element[], after: AfterCommit): void {
