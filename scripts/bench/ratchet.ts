@@ -20,8 +20,9 @@ import { randomBytes } from '../../src/main/e2ee/primitives/sodium.ts';
 import { type Measurement, measurement, median } from './measurement.ts';
 
 const TEXT = new Uint8Array(1024).fill(0x62);
-const MESSAGES = 200;
-const ROUNDS = 9;
+const MESSAGES = 250;
+const ROUNDS = 11;
+const WARM_UP_ROUNDS = 8;
 
 /** Sends the text from one of two sides to the other, and reads it there. */
 type Exchange = (from: 0 | 1) => Promise<void> | void;
@@ -195,8 +196,7 @@ async function compare(metric: string, sender: (index: number) => 0 | 1): Promis
   for (const exchange of [sides.ours, sides.baseline]) {
     await exchange(0);
     await exchange(1);
-    await measure(exchange, sender);
-    await measure(exchange, sender);
+    for (let round = 0; round < WARM_UP_ROUNDS; round += 1) await measure(exchange, sender);
   }
   const figures = { ours: [] as number[], baseline: [] as number[] };
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -40,7 +40,7 @@ test(`${SCHEDULES} schedules with loss, repetition, reordering, replay, damage, 
   timeout: 600_000,
 }, () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1 }), fc.array(action, { minLength: 1, maxLength: 12 }), (seed, actions) => {
+    fc.property(fc.integer({ min: 1 }), fc.array(action, { minLength: 1, maxLength: 10 }), (seed, actions) => {
       const network = new TestNetwork(seed, owns);
       for (const step of actions) network.run(step);
       network.settle();

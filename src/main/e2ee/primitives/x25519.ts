@@ -5,7 +5,7 @@
 import { createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toHex } from '../bytes.ts';
 import type { RandomBytes } from '../types.ts';
-import { randomBytes, sodium, wipe } from './sodium.ts';
+import { randomBytes, sodium } from './sodium.ts';
 
 /** X25519, 32 bytes each. */
 export interface KeyPair {
@@ -13,47 +13,26 @@ export interface KeyPair {
   readonly publicKey: Uint8Array;
 }
 
-const ASCII = new TextEncoder();
-const BASE64 = ASCII.encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
-
-/** Base64 into `target`, never through a string: strings cannot be wiped. The length is a multiple of 3. */
-function writeBase64(bytes: Uint8Array, target: Uint8Array, offset: number): void {
-  let at = offset;
-  for (let index = 0; index < bytes.length; index += 3) {
-    const group = ((bytes[index] ?? 0) << 16) | ((bytes[index + 1] ?? 0) << 8) | (bytes[index + 2] ?? 0);
-    for (let shift = 18; shift >= 0; shift -= 6, at += 1) target[at] = BASE64[(group >> shift) & 63] ?? 0;
-  }
-}
-
 /** PKCS #8 (RFC 8410 §7) of an X25519 private key, up to the 32 bytes of the key. */
 const PKCS8 = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20]);
 /** SubjectPublicKeyInfo (RFC 8410 §4), likewise. */
 const SPKI = Uint8Array.from([0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0]);
 
-const PRIVATE_HEAD = ASCII.encode('-----BEGIN PRIVATE KEY-----\n');
-const PRIVATE_FOOT = ASCII.encode('\n-----END PRIVATE KEY-----\n');
-
-/** Wiped after each use. */
-const der = new Uint8Array(PKCS8.length + 32);
-const pem = new Uint8Array(PRIVATE_HEAD.length + 64 + PRIVATE_FOOT.length);
-der.set(PKCS8);
-pem.set(PRIVATE_HEAD);
-pem.set(PRIVATE_FOOT, PRIVATE_HEAD.length + 64);
+// Of all forms, node:crypto takes a PEM string with the least ado.
+function pem(label: string, prefix: Uint8Array, key: Uint8Array): string {
+  const der = Buffer.concat([prefix, key]);
+  const text = `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`;
+  der.fill(0);
+  return text;
+}
 
 function importPrivate(privateKey: Uint8Array): KeyObject {
   if (privateKey.length !== 32) throw new RangeError('an X25519 private key has 32 bytes');
-  der.set(privateKey, PKCS8.length);
-  writeBase64(der, pem, PRIVATE_HEAD.length);
-  // PEM is the form that node:crypto takes with the least ado.
-  const key = createPrivateKey(Buffer.from(pem.buffer));
-  der.fill(0, PKCS8.length);
-  pem.fill(0, PRIVATE_HEAD.length, PRIVATE_HEAD.length + 64);
-  return key;
+  return createPrivateKey(pem('PRIVATE KEY', PKCS8, privateKey));
 }
 
 function importPublic(publicKey: Uint8Array): KeyObject {
-  const base64 = Buffer.concat([SPKI, publicKey]).toString('base64');
-  return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${base64}\n-----END PUBLIC KEY-----\n`);
+  return createPublicKey(pem('PUBLIC KEY', SPKI, publicKey));
 }
 
 /** The key objects used last, by public key: making one costs as much as using it. */
@@ -95,11 +74,10 @@ export function keyPairOf(privateKey: Uint8Array): KeyPair {
 export function newKeyPair(random: RandomBytes): KeyPair {
   if (random !== randomBytes) return keyPairOf(random(32));
   const { privateKey: key } = generateKeyPairSync('x25519');
-  const exported = key.export({ type: 'pkcs8', format: 'der' });
-  const privateKey = new Uint8Array(exported.subarray(-32));
-  wipe(exported);
-  const publicKey = new Uint8Array(Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url'));
-  if (publicKey.length !== 32) throw new Error('the crypto library gave no X25519 key');
+  const { d = '', x = '' } = key.export({ format: 'jwk' });
+  const privateKey = new Uint8Array(Buffer.from(d, 'base64url'));
+  const publicKey = new Uint8Array(Buffer.from(x, 'base64url'));
+  if (privateKey.length !== 32 || publicKey.length !== 32) throw new Error('the crypto library gave no X25519 key');
   recentPrivate.get(publicKey, () => key);
   return { privateKey, publicKey };
 }
