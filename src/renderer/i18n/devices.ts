@@ -24,7 +24,8 @@ export const devices = {
   explainVerified: 'You have compared every device. A new one is shown before anything is sent to it.',
   explainEncrypted:
     'Only the devices below can read what you write. To be sure they are really theirs, compare the fingerprints in person or on a call.',
-  explainUnverified: 'There is a device you have not checked. Compare its fingerprint before you trust it.',
+  explainUnverified:
+    'There is a device you have not checked. It gets no messages until you have compared its fingerprint.',
   explainNone: 'Their app offers no encryption. Servers on the way can read your messages.',
   explainPending: 'Nothing is known about their devices yet. Messages wait until they can be encrypted.',
   ownText: 'Others compare this with what their app shows for you.',

@@ -10,9 +10,3 @@ const numbers = new Intl.NumberFormat();
 export function formatNumber(count: number): string {
   return numbers.format(count);
 }
-
-const lists = new Intl.ListFormat('en', { type: 'conjunction' });
-
-export function formatList(items: readonly string[]): string {
-  return lists.format(items);
-}
