@@ -36,7 +36,7 @@ export class ByteWriter {
   #view: DataView;
   #length = 0;
 
-  constructor(expectedLength = 512) {
+  constructor(expectedLength = 2048) {
     this.#bytes = new Uint8Array(expectedLength);
     this.#view = new DataView(this.#bytes.buffer);
   }
