@@ -7,6 +7,7 @@ import type { AccountRecord, ContactRecord } from '../storage/records.ts';
 import type { IncomingStanza, TransportEvents } from '../transports/transport.ts';
 import { createXmppTransport } from '../transports/xmpp/account.ts';
 import type { RosterEntry, XmppAccountEvents, XmppTransport, XmppTransportOptions } from '../transports/xmpp/types.ts';
+import { localPart, mergeRosterEntry, sameContact } from './roster-contacts.ts';
 
 const signInTimeout = 60_000;
 /** What a server held back for us arrives within this time of connecting, where it keeps no archive. */
@@ -313,27 +314,4 @@ function deferred() {
   });
   promise.catch(() => {});
   return { promise, resolve, reject };
-}
-
-function localPart(jid: string): string {
-  const at = jid.indexOf('@');
-  return at < 0 ? jid : jid.slice(0, at);
-}
-
-function mergeRosterEntry(known: ContactRecord | null, entry: RosterEntry, now: number): ContactRecord {
-  const waits = known?.subscription === 'pending-in' && (entry.subscription === 'none' || entry.subscription === 'to');
-  const subscription = entry.subscription === 'none' && entry.ask ? 'pending-out' : entry.subscription;
-  return {
-    id: known?.id ?? (crypto.randomUUID() as string as ContactId),
-    name: entry.name !== '' ? entry.name : (known?.name ?? localPart(entry.jid)),
-    jid: entry.jid,
-    xid: known?.xid ?? null,
-    subscription: waits ? 'pending-in' : subscription,
-    xidShared: known?.xidShared ?? false,
-    addedAt: known?.addedAt ?? now,
-  };
-}
-
-function sameContact(a: ContactRecord, b: ContactRecord): boolean {
-  return a.name === b.name && a.subscription === b.subscription && a.jid === b.jid;
 }
