@@ -12,15 +12,34 @@ const evaluated = v.object({
     v.object({ text: v.string(), exception: v.optional(v.object({ description: v.optional(v.string()) })) }),
   ),
 });
-const nodesSchema = v.object({
-  nodes: v.array(
-    v.object({
-      ignored: v.boolean(),
-      backendDOMNodeId: v.optional(v.number()),
-      name: v.optional(v.object({ value: v.optional(v.unknown()) })),
-    }),
-  ),
-});
+/**
+ * Finds an element by role and accessible name (label, labelled-by, aria-label, or its text), visible ones only. Kept
+ * in the page under a name of the driver's own. The protocol's own search by role waits for frames to be drawn, which
+ * a window that nothing changes in does not do.
+ */
+const finder = `(role, source, exact) => {
+  const elements = {
+    button: 'button, [role="button"]',
+    textbox: 'input:not([type]), input[type="text"], input[type="password"], input[type="search"], textarea, [role="textbox"]',
+    link: 'a[href], [role="link"]',
+    heading: 'h1, h2, h3, [role="heading"]',
+  }[role] ?? '[role="' + role + '"]';
+  const words = (text) => (text ?? '').replace(/\\s+/g, ' ').trim();
+  const nameOf = (element) => {
+    const by = element.getAttribute('aria-labelledby');
+    if (by) return words(by.split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' '));
+    if (element.ariaLabel) return words(element.ariaLabel);
+    if (element.labels?.length) return words([...element.labels].map((label) => label.textContent).join(' '));
+    return words(element.textContent);
+  };
+  const pattern = new RegExp(source);
+  return [...document.querySelectorAll(elements)].find((element) => {
+    if (!element.checkVisibility({ visibilityProperty: true })) return false;
+    return exact === null ? pattern.test(nameOf(element)) : nameOf(element) === exact;
+  }) ?? null;
+}`;
+
+const box = v.object({ x: v.number(), y: v.number() });
 
 export interface WaitOptions {
   readonly timeout?: number;
@@ -62,46 +81,36 @@ export class WindowDriver {
   }
 
   /** Waits for what assistive technology would call `role` with exactly, or a pattern for, this name. */
-  async see(role: string, name: string | RegExp, { timeout = 20_000 }: WaitOptions = {}): Promise<number> {
-    return this.#retry(`see ${role} "${String(name)}"`, timeout, () => this.find(role, name));
-  }
-
-  /** Backend id of the first such element, or null. */
-  async find(role: string, name: string | RegExp): Promise<number | null> {
-    const document = v.parse(
-      v.object({ root: v.object({ backendNodeId: v.number() }) }),
-      await this.send('DOM.getDocument', { depth: 0 }),
-    );
-    const { nodes } = v.parse(
-      nodesSchema,
-      await this.send('Accessibility.queryAXTree', { backendNodeId: document.root.backendNodeId, role }),
-    );
-    const found = nodes.find((node) => {
-      const value = String(node.name?.value ?? '');
-      return !node.ignored && (typeof name === 'string' ? value === name : name.test(value));
-    });
-    return found?.backendDOMNodeId ?? null;
+  async see(role: string, name: string | RegExp, options: WaitOptions = {}): Promise<void> {
+    await this.#found(role, name, 'element !== null', options);
   }
 
   async click(role: string, name: string | RegExp, options: WaitOptions = {}): Promise<void> {
-    const backendNodeId = await this.see(role, name, options);
-    await this.send('DOM.scrollIntoViewIfNeeded', { backendNodeId });
-    const { quads } = v.parse(
-      v.object({ quads: v.array(v.array(v.number())) }),
-      await this.send('DOM.getContentQuads', { backendNodeId }),
-    );
-    const [x1 = 0, y1 = 0, , , x2 = 0, y2 = 0] = quads[0] ?? [];
-    const place = { x: (x1 + x2) / 2, y: (y1 + y2) / 2, button: 'left', clickCount: 1 };
-    await this.send('Input.dispatchMouseEvent', { ...place, type: 'mouseMoved', button: 'none' });
-    await this.send('Input.dispatchMouseEvent', { ...place, type: 'mousePressed' });
-    await this.send('Input.dispatchMouseEvent', { ...place, type: 'mouseReleased' });
+    const middle = `(() => {
+      if (element === null || element.disabled || element.ariaDisabled === 'true') return null;
+      element.scrollIntoView({ block: 'nearest' });
+      const { x, y, width, height } = element.getBoundingClientRect();
+      return { x: x + width / 2, y: y + height / 2 };
+    })()`;
+    const place = v.parse(box, await this.#found(role, name, middle, options));
+    const event = { ...place, button: 'left', clickCount: 1 };
+    await this.send('Input.dispatchMouseEvent', { ...event, type: 'mouseMoved', button: 'none' });
+    await this.send('Input.dispatchMouseEvent', { ...event, type: 'mousePressed' });
+    await this.send('Input.dispatchMouseEvent', { ...event, type: 'mouseReleased' });
   }
 
-  /** Puts the focus on a text field and types into it, as from a keyboard. */
+  /** Puts the focus on a text field, replaces what is in it, as from a keyboard. */
   async type(name: string | RegExp, text: string, options: WaitOptions = {}): Promise<void> {
-    const backendNodeId = await this.see('textbox', name, options);
-    await this.send('DOM.focus', { backendNodeId });
+    const focus = `(element?.focus(), element?.select?.(), element !== null && document.activeElement === element)`;
+    await this.#found('textbox', name, focus, options);
     await this.send('Input.insertText', { text });
+  }
+
+  #found(role: string, name: string | RegExp, use: string, { timeout = 20_000 }: WaitOptions): Promise<unknown> {
+    const [source, exact] = typeof name === 'string' ? ['', name] : [name.source, null];
+    const words = [role, source, exact].map((word) => JSON.stringify(word)).join();
+    const expression = `((element) => ${use})((${finder})(${words}))`;
+    return this.#retry(`see ${role} "${String(name)}"`, timeout, () => this.evaluate(expression));
   }
 
   async press(key: string): Promise<void> {

@@ -1,0 +1,128 @@
+/** The same window in the system's Chromium, through the host that `npm start` falls back to. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type App, createApp } from '../../src/main/app/create-app.ts';
+import { type ChromiumWindow, openChromiumWindow } from '../../src/main/hosts/chromium/chromium-window.ts';
+import { desktopLinks } from '../../src/main/hosts/chromium/desktop.ts';
+import { findChromium } from '../../src/main/hosts/chromium/find-chromium.ts';
+import { projectFolder } from '../support/electron-window.ts';
+import { buildOnce } from '../support/window-build.ts';
+import { WindowDriver } from '../support/window-driver.ts';
+import { firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
+
+const executable = findChromium();
+const folder = mkdtempSync(join(tmpdir(), 'bothy-chromium-'));
+
+interface Opened {
+  readonly window: ChromiumWindow;
+  readonly page: WindowDriver;
+  readonly app: App;
+  close(): Promise<void>;
+}
+
+async function open(profile: string): Promise<Opened> {
+  const profileDirectory = join(folder, profile);
+  const app = await createApp({
+    profileDirectory,
+    version: '0.0.0',
+    nearbyEnabled: false,
+    ports: {
+      clock: { now: () => Date.now() },
+      vault: { available: false, seal: () => Promise.reject(new Error('no store')), unseal: async () => null },
+      notifier: { message: () => {} },
+      logger: { log: () => {} },
+      links: desktopLinks((question) => window.page.confirm(question)),
+      crashPoint: () => {},
+    },
+  });
+  const window = await openChromiumWindow({
+    executable: executable ?? '',
+    profileDirectory,
+    rendererFolder: join(projectFolder, 'out', 'renderer'),
+    headless: true,
+    withoutSandbox: process.getuid?.() === 0,
+  });
+  window.serve(app);
+  const page = new WindowDriver((method, params) => window.page.send(method, params));
+  return {
+    window,
+    page,
+    app,
+    async close() {
+      await Promise.all([window.close(), app.close()]);
+    },
+  };
+}
+
+beforeAll(() => {
+  if (executable !== null) buildOnce();
+});
+
+beforeEach((context) => {
+  if (executable === null) context.skip('no Chromium, Chrome or Edge (Debian: apt install chromium)');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the window in Chromium', () => {
+  let opened: Opened;
+
+  beforeAll(async () => {
+    if (executable === null) return;
+    opened = await open('safety');
+    await opened.page.see('textbox', 'Your name');
+  });
+
+  afterAll(async () => {
+    if (executable !== null) await opened.close();
+  });
+
+  windowSafety(() => opened.page, 'https://bothy.invalid');
+
+  test('opens no other window', async () => {
+    await opened.page.evaluate('void window.open("https://example.org/")');
+    await opened.page.until('bothy.call("app.status", {}).then((status) => status.ok)');
+    expect(await opened.page.evaluate('location.origin')).toBe('https://bothy.invalid');
+  });
+
+  test('comes back from where no network is asked', async () => {
+    await opened.page.evaluate('void (location.href = "about:blank")');
+    await opened.page.see('textbox', 'Your name');
+  });
+
+  test('opens no link that nobody agreed to', async () => {
+    await opened.page.until('typeof bothy === "object"');
+    const asked = opened.page.evaluate('bothy.call("links.open", { url: "https://example.org/" }).then((r) => r.ok)');
+    expect(await asked).toBe(true);
+  });
+
+  test('hides its way to the host from the page', async () => {
+    expect(await opened.page.evaluate('typeof __bothyToHost')).toBe('undefined');
+    expect(await opened.page.evaluate('Object.isFrozen(bothy)')).toBe(true);
+  });
+});
+
+test('first start, closing, and unlocking again; nothing of the browser stays', async () => {
+  let opened = await open('person');
+  await firstStart(opened.page, 'Ben');
+  await opened.close();
+  expect(readdirSync(join(folder, 'person')).filter((name) => name.startsWith('chromium-'))).toEqual([]);
+
+  opened = await open('person');
+  await opened.page.type('Passphrase', passphrase);
+  await opened.page.click('button', 'Unlock');
+  await opened.page.see('button', 'Settings', { timeout: 60_000 });
+  expect(await opened.page.evaluate('bothy.call("app.status", {}).then((s) => s.value.self.name)')).toBe('Ben');
+  await opened.close();
+});
+
+test('closing the window is told to the application', async () => {
+  const opened = await open('closing');
+  await opened.page.see('textbox', 'Your name');
+  await opened.window.page.send('Page.close').catch(() => undefined);
+  await opened.window.closed;
+  await opened.close();
+});
