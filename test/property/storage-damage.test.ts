@@ -114,8 +114,14 @@ describe('a damaged database', () => {
   test('loses nothing at all but sessions when only the first page is lost', () => {
     const { directory } = template();
     const path = copyOf(directory);
+    const before = mustOpen(path).store;
+    before.conversations.markRead(conversationId('nurse'), messageId(999));
+    const { unread, firstUnread } = before.conversations.summary(conversationId('nurse'));
+    expect(firstUnread).toBe(messageId(1_001));
+    before.close();
     flip(path, 0, pageSize);
     const opened = mustOpen(path);
+    expect(opened.store.conversations.summary(conversationId('nurse'))).toMatchObject({ unread, firstUnread });
     expect(opened.salvage).toMatchObject({
       selfKept: true,
       accountKept: true,

@@ -3,22 +3,13 @@
  * authenticated, so a row is either what was written or not readable at all. Sessions are left behind: a ratchet that
  * may have gone back would use a message key twice.
  */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Connection, type DatabaseKey, type Row } from './connection.ts';
+import { Connection, type DatabaseKey } from './connection.ts';
 import { removeDatabase, renameDurably, syncFile } from './files.ts';
 import { readSalvageReport, type SalvageReport, writeSalvageReport } from './salvage-report.ts';
-import { isDamage, sqliteCode } from './storage-fault.ts';
+import { type CreateDatabase, copyDatabase, makeSchemaReadable, read, rowsOf } from './salvage-source.ts';
+import { copyTable } from './salvage-table.ts';
 
 /** Everything worth keeping, parents first. `order` is what a table is walked by. */
 const tables = [
@@ -30,23 +21,18 @@ const tables = [
   { name: 'conversation', order: 'rowid' },
   { name: 'order_seen', order: 'rowid' },
   { name: 'message', order: 'rowid' },
-  { name: 'seen', order: 'identity_key' },
+  { name: 'unread', order: 'key' },
+  { name: 'seen', order: 'key' },
   { name: 'outbox', order: 'rowid' },
   { name: 'outbox_target', order: 'rowid' },
   { name: 'invitation', order: 'rowid' },
 ] as const;
 
-/** Rows read at once; also how finely the readable rows around a bad page are looked for at first. */
-const batch = 256;
-/** Failed reads a table may cost before the rest of it is given up: bounds the time on a file that is all holes. */
-const maximumFailures = 20_000;
-
 interface SalvageOptions {
   readonly path: string;
   readonly key: DatabaseKey;
   readonly now: number;
-  /** Makes an empty database of the newest schema. */
-  readonly create: (path: string, key: DatabaseKey) => void;
+  readonly create: CreateDatabase;
 }
 
 /** Throws `StorageFault` (a full disk), with the damaged file where and as it was. */
@@ -61,12 +47,13 @@ export function salvage({ path, key, now, create }: SalvageOptions): void {
     const target = new Connection({ path: unfinished, key });
     try {
       target.prepareForUse();
-      target.exec('PRAGMA foreign_keys = OFF');
-      // A file cut short is refused whole, until it is as long again as it says it is.
-      if (!isSchemaReadable(copy, key)) lengthen(copy, 2 * statSync(copy).size);
-      if (!isSchemaReadable(copy, key)) transplantFirstPage(copy, key, create);
-      const incomplete = tables.filter(({ name, order }) => !copyTable(copy, key, target, name, order));
+      // Nothing of it counts before all of it is there: written through to the disk once, at the end.
+      target.exec('PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF');
+      const resumeTriggers = pauseTriggers(target);
+      makeSchemaReadable(copy, key, create);
+      const incomplete = tables.filter(({ name, order }) => !copyTable(rowsOf(copy, key), target, name, order));
       target.transaction(() => {
+        resumeTriggers();
         mendReferences(target);
         writeSalvageReport(
           target,
@@ -114,238 +101,20 @@ function freeName(name: string): string {
   return free;
 }
 
-function copyDatabase(path: string, copy: string): void {
-  removeDatabase(copy);
-  copyFileSync(path, copy);
-  if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);
-}
-
-/** Damage, or what a damaged schema makes of a correct query (no such table). */
-function isUnreadable(error: unknown): boolean {
-  return isDamage(error) || sqliteCode(error) === 'SQLITE_ERROR';
-}
-
-/** A connection of its own for every read: one that met a bad page refuses everything after. */
-function read<T>(path: string, key: DatabaseKey, work: (source: Connection) => T): T {
-  const source = new Connection({ path, key });
-  let result: T;
-  try {
-    source.exec('PRAGMA locking_mode = EXCLUSIVE');
-    result = work(source);
-  } catch (error) {
-    source.abandon();
-    throw error;
-  }
-  source.abandon();
-  return result;
-}
-
-function isSchemaReadable(path: string, key: DatabaseKey): boolean {
-  try {
-    return read(path, key, (source) => source.all('SELECT name FROM sqlite_schema')).length > 0;
-  } catch (error) {
-    if (isUnreadable(error)) return false;
-    throw error;
-  }
-}
-
 /**
- * The first page holds the roots of all tables and is written most, so it is the likeliest to be torn. A new database
- * of the same schema and key has the same roots in the same places: its first page takes the place of the lost one.
- * It must believe itself as large as the damaged file, hence the filler.
+ * The search index is made in one go at the end, which is several times faster than message by message; and what is
+ * unread is copied, not concluded.
  */
-function transplantFirstPage(copy: string, key: DatabaseKey, create: SalvageOptions['create']): void {
-  const donor = `${copy}.donor`;
-  try {
-    removeDatabase(donor);
-    const size = statSync(copy).size;
-    if (size < 4096) return;
-    create(donor, withSaltOf(copy, key));
-    const connection = new Connection({ path: donor, key: withSaltOf(copy, key) });
-    try {
-      connection.prepareForUse();
-      connection.transaction(() => {
-        connection.exec(`CREATE TABLE filler (content BLOB); INSERT INTO filler VALUES (zeroblob(${size}))`);
-        connection.exec('DROP TABLE filler');
-      });
-      connection.writeBack();
-    } finally {
-      connection.abandon();
-    }
-    const page = new Uint8Array(4096);
-    const from = openSync(donor, 'r');
-    const to = openSync(copy, 'r+');
-    try {
-      readSync(from, page, 0, page.length, 0);
-      writeSync(to, page, 0, page.length, 0);
-    } finally {
-      closeSync(from);
-      closeSync(to);
-    }
-    lengthen(copy, statSync(donor).size);
-  } finally {
-    removeDatabase(donor);
-  }
-}
-
-/** Fills up with zeros, which no table takes for rows. Never shortens. */
-function lengthen(path: string, size: number): void {
-  const whole = Math.ceil(size / 4096) * 4096;
-  if (whole > statSync(path).size) truncateSync(path, whole);
-}
-
-/** A 32-byte key takes its salt from the file's first 16 bytes; a database to exchange pages with needs the same. */
-function withSaltOf(path: string, key: DatabaseKey): DatabaseKey {
-  if (key.length === 48) return key;
-  const joined = new Uint8Array(48);
-  joined.set(key);
-  const handle = openSync(path, 'r');
-  try {
-    readSync(handle, joined, 32, 16, 0);
-  } finally {
-    closeSync(handle);
-  }
-  return joined;
-}
-
-/** True when every row was read. */
-function copyTable(path: string, key: DatabaseKey, target: Connection, table: string, order: string): boolean {
-  const columns = target.all(`SELECT name FROM pragma_table_info('${table}')`).map((row) => String(row['name']));
-  const readable = readableColumns(path, key, table, columns);
-  const insert = `INSERT OR IGNORE INTO ${table} (${readable.join(', ')}) VALUES (${readable.map(() => '?').join(', ')})`;
-  const keep = (rows: readonly Row[]) =>
-    target.transaction(() => {
-      for (const row of rows)
-        target.run(
-          insert,
-          readable.map((column) => row[column] ?? null),
-        );
-    });
-  const select = `SELECT ${readable.join(', ')}${order === 'rowid' ? ', rowid AS position' : ''} FROM ${table}`;
-  return order === 'rowid'
-    ? copyByRowid(path, key, select, keep)
-    : copyBothWays(path, key, select, readable.slice(0, 2).join(', '), keep);
-}
-
-/** An older database may lack columns of the newest schema; the new ones then keep their defaults. */
-function readableColumns(path: string, key: DatabaseKey, table: string, columns: readonly string[]): readonly string[] {
-  try {
-    const present = read(path, key, (source) => source.all(`SELECT name FROM pragma_table_info('${table}')`));
-    const names = new Set(present.map((row) => row['name']));
-    return names.size === 0 ? columns : columns.filter((column) => names.has(column));
-  } catch (error) {
-    if (isUnreadable(error)) return columns;
-    throw error;
-  }
-}
-
-/** Walks forward; at a bad page steps over it, doubling the step until rows can be read again, then closes in. */
-function copyByRowid(path: string, key: DatabaseKey, select: string, keep: (rows: readonly Row[]) => void): boolean {
-  let whole = true;
-  let failures = 0;
-  /** After this rowid; null when nothing more can be read. */
-  const attempt = (after: number, limit: number): readonly Row[] | null => {
-    try {
-      return read(path, key, (source) =>
-        source.all(`${select} WHERE rowid > ? ORDER BY rowid LIMIT ?`, [after, limit]),
-      );
-    } catch (error) {
-      if (!isUnreadable(error)) throw error;
-      whole = false;
-      failures += 1;
-      return null;
-    }
+function pauseTriggers(target: Connection): () => void {
+  const triggers = ['message_said_added', 'message_unread'].map((name) => {
+    const sql = target.value('SELECT sql FROM sqlite_schema WHERE name = ?', [name]);
+    target.exec(`DROP TRIGGER ${name}`);
+    return String(sql);
+  });
+  return () => {
+    target.exec("INSERT INTO message_text (message_text) VALUES ('rebuild')");
+    for (const sql of triggers) target.exec(sql);
   };
-  let after = Number.MIN_SAFE_INTEGER;
-  let limit = batch;
-  const last = lastRowid(path, key, select);
-  while (failures < maximumFailures) {
-    const rows = attempt(after, limit);
-    if (rows !== null) {
-      keep(rows);
-      const end = rows.at(-1)?.['position'];
-      if (rows.length < limit || typeof end !== 'number') return whole;
-      after = end;
-      limit = Math.min(batch, limit * 2);
-    } else if (limit > 1) {
-      limit = Math.ceil(limit / 4);
-    } else {
-      const next = firstReadableAfter(Math.max(after, 0), last, (position) => attempt(position, 1) !== null);
-      if (next === null) return false;
-      after = next;
-      limit = batch;
-    }
-  }
-  return false;
-}
-
-/** The highest rowid, if the end of the table can be read; otherwise a bound no message count reaches. */
-function lastRowid(path: string, key: DatabaseKey, select: string): number {
-  try {
-    const rows = read(path, key, (source) => source.all(`${select} ORDER BY rowid DESC LIMIT 1`));
-    const position = rows[0]?.['position'];
-    return typeof position === 'number' ? position : 0;
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    return 2 ** 40;
-  }
-}
-
-/** A position beyond `from` from which reading works again, as near to it as bisection tells; null when none is. */
-function firstReadableAfter(from: number, last: number, works: (position: number) => boolean): number | null {
-  let step = 1;
-  while (!works(from + step)) {
-    if (from + step > last) return null;
-    step *= 2;
-  }
-  let low = from + Math.floor(step / 2);
-  let high = from + step;
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (works(middle)) high = middle;
-    else low = middle;
-  }
-  return high;
-}
-
-/** For the one table without a rowid: from both ends up to the first bad page. */
-function copyBothWays(
-  path: string,
-  key: DatabaseKey,
-  select: string,
-  order: string,
-  keep: (rows: readonly Row[]) => void,
-): boolean {
-  const [first, second] = order.split(', ');
-  let whole = true;
-  for (const [comparison, direction] of [
-    ['>', 'ASC'],
-    ['<', 'DESC'],
-  ] as const) {
-    let after: Row | undefined;
-    let limit = batch;
-    for (;;) {
-      const where = after === undefined ? '' : `WHERE (${order}) ${comparison} (?, ?)`;
-      const bound = after === undefined ? [] : [after[first ?? ''] ?? null, after[second ?? ''] ?? null];
-      let rows: readonly Row[];
-      try {
-        rows = read(path, key, (source) =>
-          source.all(`${select} ${where} ORDER BY ${first} ${direction}, ${second} ${direction} LIMIT ${limit}`, bound),
-        );
-      } catch (error) {
-        if (!isUnreadable(error)) throw error;
-        whole = false;
-        if (limit === 1) break;
-        limit = Math.ceil(limit / 4);
-        continue;
-      }
-      keep(rows);
-      if (rows.length < limit) break;
-      after = rows.at(-1);
-    }
-    if (whole) break;
-  }
-  return whole;
 }
 
 /** History whose contact or conversation was lost gets a stand-in; what refers to nothing else goes. */
@@ -363,6 +132,7 @@ function mendReferences(target: Connection): void {
       SELECT contact_id, 'Recovered history', 'none', 0, updated_at FROM conversation
       WHERE contact_id NOT IN (SELECT id FROM contact);
     DELETE FROM device WHERE owner <> 'self' AND owner NOT IN (SELECT id FROM contact);
+    DELETE FROM unread WHERE sequence NOT IN (SELECT sequence FROM message);
     DELETE FROM order_seen WHERE conversation_id NOT IN (SELECT id FROM conversation);
     DELETE FROM outbox WHERE contact_id NOT IN (SELECT id FROM contact);
     DELETE FROM outbox_target WHERE outbox_id NOT IN (SELECT id FROM outbox);

@@ -90,13 +90,27 @@ CREATE TABLE message (
   route TEXT,
   state TEXT NOT NULL,
   failure TEXT,
-  order_counter INTEGER,
-  unread INTEGER NOT NULL CHECK (unread IN (0, 1))
+  order_counter INTEGER
 ) STRICT;
 CREATE INDEX message_position ON message (conversation_id, sort_at, sequence);
-CREATE INDEX message_unread ON message (conversation_id, sort_at, sequence) WHERE unread = 1;
 CREATE INDEX message_unread_out ON message (conversation_id, sort_at, sequence)
   WHERE direction = 'out' AND state <> 'read';
+
+-- What nobody has looked at yet: a table of its own, so that marking thousands as read touches no message.
+CREATE TABLE unread (
+  conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+  sort_at INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  message_id TEXT NOT NULL,
+  PRIMARY KEY (conversation_id, sort_at, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- Only what somebody said counts as unread; our own notes do not.
+CREATE TRIGGER message_unread AFTER INSERT ON message
+  WHEN new.direction = 'in' AND new.kind IN ('text', 'undecryptable') BEGIN
+  INSERT INTO unread (conversation_id, sort_at, sequence, message_id)
+    VALUES (new.conversation_id, new.sort_at, new.sequence, new.id);
+END;
 
 -- Search index over what people said; it keeps words, not a second copy of the text.
 CREATE VIEW message_said AS SELECT sequence, body FROM message WHERE kind = 'text';

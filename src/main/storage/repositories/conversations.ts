@@ -44,9 +44,9 @@ export function conversationRepository(connection: Connection): Store['conversat
       );
     },
     summary: (id) => {
-      const unread = connection.value('SELECT count(*) FROM message WHERE conversation_id = ? AND unread = 1', [id]);
+      const unread = connection.value('SELECT count(*) FROM unread WHERE conversation_id = ?', [id]);
       const first = connection.get(
-        'SELECT id FROM message WHERE conversation_id = ? AND unread = 1 ORDER BY sort_at, sequence LIMIT 1',
+        'SELECT message_id FROM unread WHERE conversation_id = ? ORDER BY sort_at, sequence LIMIT 1',
         [id],
       );
       const last = connection.get(
@@ -55,15 +55,13 @@ export function conversationRepository(connection: Connection): Store['conversat
       );
       return connection.decode(() => ({
         unread: Number(unread),
-        firstUnread: first === null ? null : (text(first, 'id') as MessageId),
+        firstUnread: first === null ? null : (text(first, 'message_id') as MessageId),
         lastMessage: last === null ? null : messageOf(last),
       }));
     },
     markRead: (id, upTo) =>
       connection.run(
-        `UPDATE message SET unread = 0
-         WHERE conversation_id = ? AND unread = 1
-           AND (sort_at, sequence) <= (SELECT sort_at, sequence FROM message WHERE id = ? AND conversation_id = ?)`,
+        `DELETE FROM unread WHERE conversation_id = ? AND (sort_at, sequence) <= (SELECT sort_at, sequence FROM message WHERE id = ? AND conversation_id = ?)`,
         [id, upTo, id],
       ).changes,
     nextOrderCounter: (id) => {

@@ -1,16 +1,11 @@
 /** Messages: kept, paged in their order, and searched. */
 import type { Message } from '../../../shared/model.ts';
 import type { Connection, Row } from '../connection.ts';
-import type { NewMessage, Store } from '../records.ts';
+import type { Store } from '../records.ts';
 import { messageOf } from './message-row.ts';
 
 /** A search sorts at most this many of the newest matches by time, so that a common word stays fast. */
 const searchDepth = 2_000;
-
-/** Only what somebody said counts as unread; our own notes do not. */
-function startsUnread(message: NewMessage): boolean {
-  return message.direction === 'in' && (message.kind === 'text' || message.kind === 'undecryptable');
-}
 
 export function messageRepository(connection: Connection): Store['messages'] {
   const one = (row: Row | null) => (row === null ? null : connection.decode(() => messageOf(row)));
@@ -24,8 +19,8 @@ export function messageRepository(connection: Connection): Store['messages'] {
       one(
         connection.get(
           `INSERT INTO message (id, conversation_id, direction, kind, body, sent_at, received_at, sort_at,
-             sender_owner, sender_device_id, encryption, route, state, order_counter, unread)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
+             sender_owner, sender_device_id, encryption, route, state, order_counter)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
           [
             message.id,
             message.conversationId,
@@ -41,7 +36,6 @@ export function messageRepository(connection: Connection): Store['messages'] {
             message.route,
             message.state,
             message.orderCounter,
-            startsUnread(message) ? 1 : 0,
           ],
         ),
       ),
