@@ -15,7 +15,11 @@ export default defineConfig({
       minify: 'oxc',
       sourcemap: false,
       rolldownOptions: {
-        input: { main: 'src/main/main.ts' },
+        input: {
+          main: 'src/main/main.ts',
+          // A thread of its own, started by its file name.
+          'password-hash-worker': 'src/main/e2ee/primitives/password-hash-worker.ts',
+        },
         external: ['electron', '@signalapp/sqlcipher'],
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },
