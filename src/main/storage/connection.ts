@@ -11,7 +11,7 @@ export type DatabaseKey = Uint8Array;
 /** SQLCipher 4's own figures, spelled out so that a new default never makes an old profile unreadable. */
 const cipherSettings = [
   'cipher_log_level = NONE',
-  'cipher_memory_security = OFF',
+  'cipher_memory_security = ON',
   'cipher_page_size = 4096',
   'cipher_use_hmac = ON',
   'cipher_hmac_algorithm = HMAC_SHA512',
