@@ -1,7 +1,7 @@
 /** Starts a Chromium of our own: fresh throw-away browser profile, no listening port, no network of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Readable, Writable } from 'node:stream';
@@ -29,6 +29,7 @@ export interface RunningChromium {
 }
 
 export async function launchChromium(options: LaunchOptions): Promise<RunningChromium> {
+  await mkdir(options.profileDirectory, { recursive: true, mode: 0o700 });
   await removeLeftovers(options.profileDirectory);
   const folder = await mkdtemp(join(options.profileDirectory, folderPrefix));
   const child = spawn(options.executable, [...switches(folder, options), `--app=${options.startUrl}`], {
