@@ -53,6 +53,8 @@ test('a full disk is said, loses nothing, and all goes on when there is space ag
   const { store } = mustOpen(path);
   fill(store, 20);
   const freeSomeSpace = useUp(directory, 2_000_000);
+  const elbowRoom = join(directory, 'elbow-room');
+  writeFileSync(elbowRoom, Buffer.alloc(200_000));
   let sent = 0;
   let code = 'none';
   while (code === 'none') {
@@ -64,12 +66,14 @@ test('a full disk is said, loses nothing, and all goes on when there is space ag
   // All or nothing, and reading works.
   expect(store.messages.count()).toBe(20 + sent);
   expect(store.outbox.pending()).toHaveLength(1 + sent);
-  // Work that swallows the fault cannot commit the half of it.
+  // Work that swallows the fault cannot commit the half of it, not even when there is space again by then.
   expect(
     fault(() =>
       store.transaction(() => {
         store.contacts.put(contact('paris'));
-        fault(() => send(store, 500));
+        // More than SQLite keeps in memory until the commit, so the disk is full in the middle.
+        expect(fault(() => store.settings.setValue('huge', 'x'.repeat(40_000_000)))).toBe('profile.disk-full');
+        rmSync(elbowRoom);
         store.contacts.put(contact('peter'));
       }),
     ),
