@@ -53,7 +53,7 @@ async function makePackage(): Promise<void> {
   const words = [
     '--linux',
     'dir',
-    'tar.gz',
+    ...(process.argv.includes('--folder-only') ? [] : ['tar.gz']),
     '--publish',
     'never',
     `-c.electronDist=${dist}`,

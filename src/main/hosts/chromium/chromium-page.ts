@@ -26,7 +26,6 @@ const contextSchema = v.object({
 const navigatedSchema = v.object({
   frame: v.object({ id: v.string(), url: v.string(), parentId: v.optional(v.string()) }),
 });
-const dialogSchema = v.object({ hasBrowserHandler: v.boolean() });
 const requestSchema = v.pipe(
   v.string(),
   v.maxLength(longestRequest),
@@ -35,6 +34,10 @@ const requestSchema = v.pipe(
 );
 
 export interface PageHandlers {
+  /** Folder of the built window. */
+  readonly rendererFolder: string;
+  /** There is a screen, and perhaps somebody in front of it who answers dialogs. */
+  readonly visible: boolean;
   call(request: PageRequest): Promise<unknown>;
   online(): void;
 }
@@ -42,16 +45,14 @@ export interface PageHandlers {
 export class ChromiumPage {
   readonly #pipe: DevtoolsPipe;
   readonly #sessionId: string;
-  readonly #rendererFolder: string;
   readonly #handlers: PageHandlers;
   #mainFrame = '';
   /** The page's own script world, while our page is shown. */
   #context: number | null = null;
 
-  constructor(pipe: DevtoolsPipe, sessionId: string, rendererFolder: string, handlers: PageHandlers) {
+  constructor(pipe: DevtoolsPipe, sessionId: string, handlers: PageHandlers) {
     this.#pipe = pipe;
     this.#sessionId = sessionId;
-    this.#rendererFolder = rendererFolder;
     this.#handlers = handlers;
   }
 
@@ -129,7 +130,7 @@ export class ChromiumPage {
       }
       case 'Page.javascriptDialogOpening':
         // Without a screen nobody can answer, and nobody has agreed.
-        if (!v.parse(dialogSchema, params).hasBrowserHandler) {
+        if (!this.#handlers.visible) {
           void this.send('Page.handleJavaScriptDialog', { accept: false }).catch(() => undefined);
         }
         return;
@@ -149,7 +150,7 @@ export class ChromiumPage {
       });
       return;
     }
-    const file = await readWindowFile(this.#rendererFolder, url);
+    const file = await readWindowFile(this.#handlers.rendererFolder, url);
     const headers = { ...pageHeaders, 'content-type': file?.contentType ?? 'text/plain' };
     await this.send('Fetch.fulfillRequest', {
       requestId,

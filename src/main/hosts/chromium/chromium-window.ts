@@ -48,11 +48,15 @@ export async function openChromiumWindow(options: ChromiumWindowOptions): Promis
       if (method !== 'Target.attachedToTarget') return;
       const { sessionId, targetInfo } = v.parse(attachedSchema, params);
       if (ownTarget !== null) {
+        // It waits for a debugger and, while it does, so does the page that opened it.
+        void pipe.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(() => undefined);
         void pipe.send('Target.closeTarget', { targetId: targetInfo.targetId }).catch(() => undefined);
         return;
       }
       ownTarget = targetInfo.targetId;
-      const page = new ChromiumPage(pipe, sessionId, options.rendererFolder, {
+      const page = new ChromiumPage(pipe, sessionId, {
+        rendererFolder: options.rendererFolder,
+        visible: !options.headless,
         call: async ({ command, args }) => callFromWindow(await serving, command, args),
         online: () => void serving.then((app) => app.nudge()),
       });

@@ -71,6 +71,7 @@ function switches(folder: string, options: LaunchOptions): string[] {
     '--disable-sync',
     '--disable-default-apps',
     '--deny-permission-prompts',
+    '--block-new-web-contents',
     // Nothing secret is kept in this throw-away profile, so the person is not asked for their keyring.
     '--password-store=basic',
     '--use-mock-keychain',
