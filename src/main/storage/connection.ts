@@ -11,7 +11,9 @@ export type DatabaseKey = Uint8Array;
 /** SQLCipher 4's own figures, spelled out so that a new default never makes an old profile unreadable. */
 const cipherSettings = [
   'cipher_log_level = NONE',
-  'cipher_memory_security = ON',
+  // Locking and wiping all of SQLite's memory doubles the cost of a message, and guards copies of what this process
+  // holds in ordinary memory anyway (docs/decisions/0037); SQLCipher protects its keys in memory either way.
+  'cipher_memory_security = OFF',
   'cipher_page_size = 4096',
   'cipher_use_hmac = ON',
   'cipher_hmac_algorithm = HMAC_SHA512',
