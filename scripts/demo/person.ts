@@ -1,172 +1,176 @@
 /** One person in front of one real window: everything goes through what a person sees, except reading the facts. */
 import { join } from 'node:path';
-import type { Page } from 'playwright';
-import type { Bridge } from '../../src/shared/bridge/contract.ts';
-import type { Conversation, Message } from '../../src/shared/model.ts';
+import type { CommandArguments, CommandName, CommandValue } from '../../src/shared/bridge/contract.ts';
+import type { Result } from '../../src/shared/errors.ts';
+import type { Message } from '../../src/shared/model.ts';
+import type { WindowDriver } from '../../test/support/window-driver.ts';
 
-/** A window that a person could use: its page, and how to end it. */
+/** A window that a person could use: what drives it, and how to end it. */
 export interface OpenWindow {
-  readonly page: Page;
+  readonly driver: WindowDriver;
   close(): Promise<void>;
 }
 
-interface WindowWithBridge {
-  readonly bothy: Bridge;
-}
+const patience = { timeout: 60_000 };
+const passphrase = 'correct horse battery staple';
 
-const patience = 60_000;
+/** Until an encrypted message tells the name someone goes by, the window shows what their address says: `alice`. */
+function called(name: string): string {
+  return `[${name.charAt(0).toLowerCase()}${name.charAt(0).toUpperCase()}]${name.slice(1)}`;
+}
 
 export class Person {
   readonly name: string;
   readonly #window: OpenWindow;
+  readonly #driver: WindowDriver;
   readonly #pictures: string;
 
   constructor(name: string, window: OpenWindow, pictures: string) {
     this.name = name;
     this.#window = window;
+    this.#driver = window.driver;
     this.#pictures = pictures;
-    window.page.setDefaultTimeout(patience);
-  }
-
-  get page(): Page {
-    return this.#window.page;
   }
 
   async picture(title: string): Promise<void> {
-    await this.page.screenshot({ path: join(this.#pictures, `${title}.png`) });
+    await this.#driver.send('Page.bringToFront');
+    await this.#driver.screenshot(join(this.#pictures, `${title}.png`));
   }
 
   /** First start: a name, and a passphrase where the system keeps no secrets. */
   async introduceThemselves(): Promise<void> {
-    await this.page.getByLabel('Your name').fill(this.name);
-    const passphrase = this.page.getByLabel('Passphrase', { exact: true });
-    if (await passphrase.isVisible()) {
-      await passphrase.fill('correct horse battery staple');
-      await this.page.getByLabel('Passphrase again').fill('correct horse battery staple');
+    await this.#type('Your name', this.name);
+    if (await this.#driver.evaluate(`document.querySelector('input[type="password"]') !== null`)) {
+      await this.#type('Passphrase', passphrase);
+      await this.#type('Passphrase again', passphrase);
     }
-    await this.page.getByRole('button', { name: 'Continue' }).click();
-    await this.page.getByText(`Nice to meet you, ${this.name}`).waitFor();
+    await this.#click('button', 'Continue');
+    await this.#driver.seeText(`Nice to meet you, ${this.name}`, patience);
   }
 
   async signIn(jid: string, password: string): Promise<void> {
-    await this.page.getByRole('button', { name: 'Sign in to an XMPP account' }).click();
-    await this.page.getByLabel('XMPP address').fill(jid);
-    await this.page.getByLabel('Password', { exact: true }).fill(password);
-    await this.page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await this.page.getByRole('navigation', { name: 'Conversations' }).waitFor();
+    await this.#click('button', /Sign in to an XMPP account/);
+    await this.#type('XMPP address', jid);
+    await this.#type('Password', password);
+    await this.#click('button', 'Sign in');
+    await this.#mainWindow();
   }
 
   async justNearby(): Promise<void> {
-    await this.page.getByRole('button', { name: 'Just people nearby' }).click();
-    await this.page.getByRole('navigation', { name: 'Conversations' }).waitFor();
+    await this.#click('button', /Just people nearby/);
+    await this.#mainWindow();
   }
 
   async addByAddress(jid: string, name: string): Promise<void> {
-    await this.page.getByRole('button', { name: 'Add someone' }).first().click();
-    await this.page.getByRole('tab', { name: 'By address' }).click();
-    await this.page.getByLabel('XMPP address').fill(jid);
-    await this.page.getByLabel('Name (optional)').fill(name);
-    await this.page.getByRole('button', { name: 'Add', exact: true }).click();
-    await this.composer(name).waitFor();
+    await this.#click('button', 'Add someone');
+    await this.#click('tab', 'By address');
+    await this.#type('XMPP address', jid);
+    await this.#type('Name (optional)', name);
+    await this.#click('button', 'Add');
+    await this.#composer(name);
+  }
+
+  async seesRequest(): Promise<void> {
+    await this.#driver.see('button', 'Accept', patience);
   }
 
   async acceptRequest(): Promise<void> {
-    await this.page.getByRole('button', { name: 'Accept' }).first().click();
+    await this.#click('button', 'Accept');
   }
 
   /** The link that the other person would scan or paste. */
   async makeInvitation(picture: string): Promise<string> {
-    await this.page.getByRole('button', { name: 'Add someone' }).first().click();
-    await this.page.getByRole('tab', { name: 'Invite', exact: true }).click();
-    await this.page.getByRole('button', { name: 'Make an invitation' }).click();
-    const link = this.page.getByLabel('Invitation link', { exact: true });
-    await link.waitFor();
+    await this.#click('button', 'Add someone');
+    await this.#click('tab', 'Invite');
+    await this.#click('button', 'Make an invitation');
+    const link = await this.#driver.until(`document.querySelector('.invitation-link')?.textContent`, patience);
     await this.picture(picture);
-    const text = (await link.textContent()) ?? '';
-    await this.page.keyboard.press('Escape');
-    return text.trim();
+    await this.#driver.press('Escape');
+    await this.#noDialog();
+    return String(link).trim();
   }
 
   async acceptInvitation(link: string): Promise<void> {
-    await this.page.getByRole('button', { name: 'Add someone' }).first().click();
-    await this.page.getByRole('tab', { name: 'I have an invitation' }).click();
-    await this.page.getByLabel('Invitation link').fill(link);
-    await this.page.getByRole('button', { name: 'Add', exact: true }).click();
-    await this.page.getByRole('dialog').waitFor({ state: 'detached' });
+    await this.#click('button', 'Add someone');
+    await this.#click('tab', 'I have an invitation');
+    await this.#type('Invitation link', link);
+    await this.#click('button', 'Add');
+    await this.#noDialog();
   }
 
   async openConversation(name: string): Promise<void> {
-    const row = this.page.getByRole('row', { name }).or(this.page.getByRole('option', { name }));
-    await row.first().click();
-    await this.composer(name).waitFor();
-  }
-
-  /** Opens the conversation with whoever is known by this address and returns the name it has here. */
-  async openConversationWithAddress(jid: string): Promise<string> {
-    const title = await this.page.evaluate(async (address) => {
-      const { bothy } = globalThis as unknown as WindowWithBridge;
-      const contacts = await bothy.call('contacts.list', {});
-      if (!contacts.ok) throw new Error(contacts.error.what);
-      const contact = contacts.value.find((candidate) => candidate.jid === address);
-      if (contact === undefined) throw new Error('no such contact');
-      const conversation = await bothy.call('conversations.openWith', { contactId: contact.id });
-      if (!conversation.ok) throw new Error(conversation.error.what);
-      return conversation.value.title;
-    }, jid);
-    await this.openConversation(title);
-    return title;
-  }
-
-  composer(name: string) {
-    return this.page.getByLabel(`Message to ${name}`);
+    await this.#click('option', new RegExp(`^\\W*${called(name)}`));
+    await this.#composer(name);
   }
 
   async write(to: string, text: string): Promise<void> {
-    const field = this.composer(to);
-    await field.fill(text);
-    await field.press('Enter');
+    await this.#type(new RegExp(`^Message to ${called(to)}$`), text);
+    await this.#driver.press('Enter');
   }
 
   async sees(text: string): Promise<void> {
-    await this.page.getByLabel('Messages').getByText(text).first().waitFor();
+    await this.#driver.until(
+      `[...document.querySelectorAll('.bubble-text')].some((bubble) => bubble.textContent === ${JSON.stringify(text)})`,
+      patience,
+    );
   }
 
   async chipSays(words: string): Promise<void> {
-    await this.page.getByRole('button', { name: `Route: ${words}` }).waitFor();
+    await this.#driver.see('button', `Route: ${words}. Show who can see what now`, patience);
   }
 
   async setNearby(on: boolean): Promise<void> {
-    await this.page.getByRole('button', { name: 'Settings' }).click();
-    const toggle = this.page.getByRole('switch', { name: /Talk directly/ });
-    if ((await toggle.isChecked()) !== on)
-      await this.page.getByText('Talk directly to contacts on this network').click();
-    await this.page.keyboard.press('Escape');
-  }
-
-  async conversationWith(name: string): Promise<Conversation> {
-    const conversations = await this.page.evaluate(async () => {
-      const { bothy } = globalThis as unknown as WindowWithBridge;
-      return bothy.call('conversations.list', {});
-    });
-    const found = conversations.ok
-      ? conversations.value.find((conversation) => conversation.title === name)
-      : undefined;
-    if (found === undefined) throw new Error(`${this.name} has no conversation with ${name}`);
-    return found;
+    await this.#click('button', 'Settings');
+    const toggle = /^Talk directly/;
+    await this.#driver.see('switch', toggle, patience);
+    const status = await this.#call('app.status', {});
+    if (status.nearby.enabled !== on) await this.#click('switch', toggle);
+    await this.#driver.until(
+      `(async () => (await window.bothy.call('app.status', {})).value.nearby.enabled === ${String(on)})()`,
+      patience,
+    );
+    await this.#driver.press('Escape');
+    await this.#noDialog();
   }
 
   /** The newest messages of a conversation, oldest first. */
   async messagesWith(name: string): Promise<readonly Message[]> {
-    const { id } = await this.conversationWith(name);
-    const page = await this.page.evaluate(async (conversationId) => {
-      const { bothy } = globalThis as unknown as WindowWithBridge;
-      return bothy.call('messages.page', { conversationId, limit: 100 });
-    }, id);
-    if (!page.ok) throw new Error(page.error.what);
-    return page.value.messages;
+    const conversations = await this.#call('conversations.list', {});
+    const conversation = conversations.find((candidate) => new RegExp(`^${called(name)}$`).test(candidate.title));
+    if (conversation === undefined) throw new Error(`${this.name} has no conversation with ${name}`);
+    const page = await this.#call('messages.page', { conversationId: conversation.id, limit: 100 });
+    return page.messages;
   }
 
   async close(): Promise<void> {
     await this.#window.close();
+  }
+
+  async #call<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<CommandValue<C>> {
+    const result = (await this.#driver.evaluate(
+      `window.bothy.call(${JSON.stringify(command)}, ${JSON.stringify(args)})`,
+    )) as Result<CommandValue<C>>;
+    if (!result.ok) throw new Error(`${command}: ${result.error.what}`);
+    return result.value;
+  }
+
+  #click(role: string, name: string | RegExp): Promise<void> {
+    return this.#driver.click(role, name, patience);
+  }
+
+  #type(name: string | RegExp, text: string): Promise<void> {
+    return this.#driver.type(name, text, patience);
+  }
+
+  async #mainWindow(): Promise<void> {
+    await this.#driver.see('button', 'Settings', patience);
+  }
+
+  async #composer(name: string): Promise<void> {
+    await this.#driver.see('textbox', new RegExp(`^Message to ${called(name)}$`), patience);
+  }
+
+  async #noDialog(): Promise<void> {
+    await this.#driver.until(`document.querySelector('[role="dialog"]') === null`, patience);
   }
 }
