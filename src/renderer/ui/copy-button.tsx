@@ -4,7 +4,15 @@ import { ui } from '../i18n/ui.ts';
 import { Button } from './button.tsx';
 import { Icon } from './icon.tsx';
 
-export function CopyButton({ text, label, small = false }: { text: string; label: string; small?: boolean }) {
+interface CopyButtonProps {
+  readonly text: string;
+  readonly label: string;
+  readonly small?: boolean;
+  /** Where it takes the place of what had the focus. */
+  readonly autoFocus?: boolean;
+}
+
+export function CopyButton({ text, label, small = false, autoFocus = false }: CopyButtonProps) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
@@ -16,7 +24,7 @@ export function CopyButton({ text, label, small = false }: { text: string; label
     setCopied(await copyText(text));
   }
   return (
-    <Button small={small} onPress={() => void copy()}>
+    <Button small={small} autoFocus={autoFocus} onPress={() => void copy()}>
       <Icon of={copied ? Check : Copy} size={small ? 14 : 18} />
       <span aria-live="polite">{copied ? ui.copied : label}</span>
     </Button>

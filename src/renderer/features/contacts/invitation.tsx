@@ -49,7 +49,7 @@ function Made({ invitation, busy, onNew }: { invitation: Invitation; busy: boole
         <Button isDisabled={busy} onPress={onNew}>
           {words.newInvitation}
         </Button>
-        {expired ? null : <CopyButton text={invitation.link} label={words.copyLink} />}
+        {expired ? null : <CopyButton text={invitation.link} label={words.copyLink} autoFocus />}
       </div>
     </>
   );
