@@ -48,6 +48,7 @@ export type ErrorCode =
   | 'encryption.too-far-ahead'
   | 'encryption.unknown-prekey'
   | 'encryption.mismatch'
+  | 'encryption.unreadable'
   // what a person asked for
   | 'request.malformed'
   | 'request.unknown-command'

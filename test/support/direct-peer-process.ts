@@ -51,8 +51,10 @@ transport.start(
   {
     onStatus: (status) => say({ event: 'status', state: status.state, code: status.error?.code ?? null }),
     onReach: () => {},
-    onStanza: async ({ stanza, arrival }) =>
-      say({ event: 'stanza', body: stanza.getChildText('body'), from: arrival.device?.contactId ?? null }),
+    onStanza: async ({ stanza, arrival }) => {
+      say({ event: 'stanza', body: stanza.getChildText('body'), from: arrival.device?.contactId ?? null });
+      return 'taken';
+    },
     onRequest: async (request) =>
       request.getChild('time') === undefined ? fail('stanza.not-found', 'no') : ok(xml('time', {}, 'now')),
   },

@@ -19,14 +19,23 @@ import { SessionCare } from '../../src/main/messaging/session-care.ts';
 import { openStore } from '../../src/main/storage/open-store.ts';
 import type { Store } from '../../src/main/storage/records.ts';
 import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
-import type { Arrival, Transport } from '../../src/main/transports/transport.ts';
+import type { Arrival, Taking, Transport } from '../../src/main/transports/transport.ts';
 import { fail, ok } from '../../src/shared/errors.ts';
-import type { ContactId, Message, MessageId } from '../../src/shared/model.ts';
+import type { ContactId, DeviceId, Message, MessageId } from '../../src/shared/model.ts';
 
 const nearbyCrypto = await createNearbyCrypto();
 
-/** What happens to one stanza on a link: how often it arrives, and whether its sender hears that it did. */
-export type Fate = () => { readonly arrives: number; readonly acknowledged: boolean };
+/** What happens to one stanza on a link: how often it arrives, how, and whether its sender hears that it did. */
+export type Fate = () => {
+  readonly arrives: number;
+  readonly acknowledged: boolean;
+  readonly spoil?: (stanza: string) => string;
+};
+
+export interface PersonOptions {
+  /** Another device of this person: the same XID. */
+  readonly deviceOf?: MessagingPerson;
+}
 
 export class MessagingPerson {
   readonly name: string;
@@ -36,21 +45,32 @@ export class MessagingPerson {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly speaker: Speaker;
+  readonly gaps: Gaps;
+  readonly care: SessionCare;
+  readonly reader: EnvelopeReader;
+  /** Every message event, as a window would be told. */
+  readonly told: Message[] = [];
+  readonly removed: ContactId[] = [];
+  /** The account's transport while signed in; see memory-server.ts. */
+  account: Transport | null = null;
+  catchingUp = false;
   /** Every stanza that left, as bytes. */
   readonly sent: string[] = [];
   fate: Fate = () => ({ arrives: 1, acknowledged: true });
   now = Date.UTC(2026, 10, 23, 12);
-  readonly #links = new Map<string, MessagingPerson>();
+  readonly #links = new Map<string, MessagingPerson[]>();
   readonly #life = new AbortController();
   readonly #folder: string;
 
-  constructor(name: string) {
+  constructor(name: string, options: PersonOptions = {}) {
     this.name = name;
     this.#folder = mkdtempSync(join(tmpdir(), 'bothy-messaging-'));
     const opened = openStore({ path: join(this.#folder, 'bothy.db'), key: nearbyCrypto.randomBytes(48) });
     if (!opened.ok) throw new Error(opened.error.code);
     this.store = opened.value.store;
-    this.store.self.put(makeSelf(name, nearbyCrypto.randomBytes, this.now));
+    const self = makeSelf(name, nearbyCrypto.randomBytes, this.now);
+    const person = options.deviceOf ? selfOf(options.deviceOf.context) : self;
+    this.store.self.put({ ...self, xid: person.xid, xidSeed: person.xidSeed });
     const now = (): number => {
       this.now += 1;
       return this.now;
@@ -61,28 +81,29 @@ export class MessagingPerson {
       proofs: createXidProofs(this.store, nearbyCrypto),
       addresses: { own: () => [], learn: () => {} },
       events: {
-        message: () => {},
+        message: (message) => void this.told.push(message),
         conversation: () => {},
         contact: () => {},
-        contactRemoved: () => {},
+        contactRemoved: (id) => void this.removed.push(id),
         arrived: () => {},
       },
       now,
       random: nearbyCrypto.randomBytes,
       log: () => {},
       crashPoint: () => {},
-      xmpp: () => null,
+      xmpp: () => this.account,
       direct: () => this.#transport,
-      catchingUp: () => false,
+      catchingUp: () => this.catchingUp,
       archiveComplete: () => true,
     };
     const { signal } = this.#life;
     this.directory = new KeyDirectory(this.context, signal);
     this.outbox = new Outbox(this.context, this.directory, signal);
     this.speaker = new Speaker(this.context, this.outbox, this.directory);
-    const care = new SessionCare(this.context, this.directory, this.outbox);
-    const reader = new EnvelopeReader(this.context, this.outbox, new Gaps(this.context, signal));
-    this.inbox = new Inbox(this.context, this.directory, care, reader);
+    this.care = new SessionCare(this.context, this.directory, this.outbox);
+    this.gaps = new Gaps(this.context, signal);
+    this.reader = new EnvelopeReader(this.context, this.outbox, this.gaps);
+    this.inbox = new Inbox(this.context, this.directory, this.care, this.reader);
   }
 
   readonly #transport: Transport = {
@@ -93,22 +114,31 @@ export class MessagingPerson {
     stop: async () => {},
     nudge: () => {},
     reach: (address) => {
-      const other = this.#links.get(address);
-      return { reachable: other !== undefined, devices: other ? [selfOf(other.context).deviceId] : [] };
+      const others = this.#links.get(address) ?? [];
+      return { reachable: others.length > 0, devices: others.map((other) => other.deviceId) };
     },
     send: async (stanza, target) => {
-      const other = this.#links.get(target.address);
-      if (!other) return fail('transport.unreachable', 'No link.');
+      const others = (this.#links.get(target.address) ?? []).filter((other) => target.devices.includes(other.deviceId));
+      if (others.length === 0) return fail('transport.unreachable', 'No link.');
       const text = stanza.toString();
       this.sent.push(text);
-      const { arrives, acknowledged } = this.fate();
-      await new Promise((resolve) => setImmediate(resolve));
-      for (let time = 0; time < arrives; time += 1) await this.hand(other, text);
-      if (arrives === 0 || !acknowledged) return fail('transport.timeout', 'No answer.');
-      return ok({ kind: 'acknowledged', devices: target.devices });
+      const devices: DeviceId[] = [];
+      const unreadable: DeviceId[] = [];
+      for (const other of others) {
+        const { arrives, acknowledged, spoil = (same) => same } = this.fate();
+        await new Promise((resolve) => setImmediate(resolve));
+        let taking: Taking = 'taken';
+        for (let time = 0; time < arrives; time += 1) taking = await this.hand(other, spoil(text));
+        if (arrives === 0 || !acknowledged) continue;
+        if (taking === 'refused') return fail('transport.refused', 'Refused.');
+        (taking === 'unreadable' ? unreadable : devices).push(other.deviceId);
+      }
+      if (devices.length + unreadable.length === 0) return fail('transport.timeout', 'No answer.');
+      return ok({ kind: 'acknowledged', devices, unreadable });
     },
     request: async (iq, target) => {
-      const answer = this.#links.get(target.address)?.directory.answer(iq);
+      const others = this.#links.get(target.address) ?? [];
+      const answer = others.find((other) => target.devices.includes(other.deviceId))?.directory.answer(iq);
       if (!answer?.ok) return answer ?? fail('transport.unreachable', 'No link.');
       const result = parseStanza(`<iq type="result">${answer.value.toString()}</iq>`);
       return result;
@@ -116,7 +146,7 @@ export class MessagingPerson {
   };
 
   /** Hands a stanza to the other side as if it came over our link. */
-  async hand(other: MessagingPerson, stanza: string | Element): Promise<void> {
+  async hand(other: MessagingPerson, stanza: string | Element): Promise<Taking> {
     const parsed = parseStanza(stanza.toString());
     if (!parsed.ok) throw new Error('not a stanza');
     const self = selfOf(this.context);
@@ -130,11 +160,17 @@ export class MessagingPerson {
       archiveId: null,
       delayedSince: null,
     };
-    await other.inbox.take({ stanza: parsed.value, arrival });
+    return await other.inbox.take({ stanza: parsed.value, arrival });
+  }
+
+  get deviceId(): DeviceId {
+    return selfOf(this.context).deviceId;
   }
 
   contactOf(other: MessagingPerson): ContactId {
-    const contact = this.store.contacts.byAddress(selfOf(other.context).xid);
+    const jid = other.store.accounts.get()?.jid;
+    const contact =
+      (jid ? this.store.contacts.byAddress(jid) : null) ?? this.store.contacts.byAddress(selfOf(other.context).xid);
     if (!contact) throw new Error('not a contact');
     return contact.id;
   }
@@ -153,8 +189,17 @@ export class MessagingPerson {
   }
 
   linkTo(other: MessagingPerson): void {
-    this.#links.set(selfOf(other.context).xid, other);
+    const { xid } = selfOf(other.context);
+    this.#links.set(xid, [...(this.#links.get(xid) ?? []), other]);
     this.outbox.kick(this.contactOf(other));
+  }
+
+  unlink(other: MessagingPerson): void {
+    const { xid } = selfOf(other.context);
+    this.#links.set(
+      xid,
+      (this.#links.get(xid) ?? []).filter((linked) => linked !== other),
+    );
   }
 
   close(): void {

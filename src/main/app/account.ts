@@ -4,7 +4,7 @@ import type { AccountStatus, BareJid, Contact, ContactId } from '../../shared/mo
 import { inTransaction, type MessagingContext } from '../messaging/context.ts';
 import { conversationWith } from '../messaging/conversation-timeline.ts';
 import type { AccountRecord, ContactRecord } from '../storage/records.ts';
-import type { IncomingStanza, TransportEvents } from '../transports/transport.ts';
+import type { StanzaHandler, TransportEvents } from '../transports/transport.ts';
 import { createXmppTransport } from '../transports/xmpp/account.ts';
 import type { RosterEntry, XmppAccountEvents, XmppTransport, XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { localPart, mergeRosterEntry, sameContact } from './roster-contacts.ts';
@@ -22,7 +22,7 @@ export interface AccountCallbacks {
   readonly onOnline: () => void;
   readonly onCaughtUp: () => void;
   readonly onBounce: (messageId: string, error: AppError) => void;
-  readonly onStanza: (incoming: IncomingStanza) => Promise<void>;
+  readonly onStanza: StanzaHandler;
 }
 
 export class Account {
@@ -181,7 +181,7 @@ export class Account {
       onReach: () => afterStored(() => this.#callbacks.onReach()),
       onStanza: async (incoming) => {
         await stored;
-        await this.#callbacks.onStanza(incoming);
+        return await this.#callbacks.onStanza(incoming);
       },
       onRequest: async () => fail('stanza.not-found', 'There is nothing to answer.'),
     };

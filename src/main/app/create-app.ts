@@ -3,7 +3,7 @@ import type { Bridge, CommandArguments, CommandName, CommandValue } from '../../
 import { checkArguments, isCommandName } from '../../shared/bridge/schemas.ts';
 import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { AppStatus, Notice } from '../../shared/model.ts';
-import { ready, sodium } from '../e2ee/primitives/sodium.ts';
+import { randomBytes, ready } from '../e2ee/primitives/sodium.ts';
 import type { Store } from '../storage/records.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { cleanName } from './clean-name.ts';
@@ -149,7 +149,7 @@ class Application implements App {
     const opened = this.#empty ? ok(this.#empty) : await openFoundProfile(profileDirectory, ports, passphrase);
     if (!opened.ok) return opened;
     const { store } = opened.value;
-    store.self.put(makeSelf(cleaned, (length) => sodium.randombytes_buf(length), ports.clock.now()));
+    store.self.put(makeSelf(cleaned, randomBytes, ports.clock.now()));
     this.#empty = null;
     await this.#run(store);
     return ok(null);

@@ -2,7 +2,7 @@
 import * as ed25519 from '../e2ee/primitives/ed25519.ts';
 import { hkdfSha256 } from '../e2ee/primitives/hkdf.ts';
 import { hmacSha256 } from '../e2ee/primitives/hmac.ts';
-import { equal, ready, sodium, wipe } from '../e2ee/primitives/sodium.ts';
+import { equal, randomBytes, ready, wipe } from '../e2ee/primitives/sodium.ts';
 import { sharedSecret } from '../e2ee/primitives/x25519.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
 
@@ -10,7 +10,7 @@ import type { NearbyCrypto } from '../nearby/crypto.ts';
 export async function createNearbyCrypto(): Promise<NearbyCrypto> {
   await ready();
   return {
-    randomBytes: (length) => sodium.randombytes_buf(length),
+    randomBytes,
     hmacSha256,
     hkdfSha256: (secret, salt, info, length) => hkdfSha256(salt, secret, info, length),
     ed25519PublicKey: ed25519.publicKeyOfSeed,

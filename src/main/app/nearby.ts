@@ -11,7 +11,7 @@ import {
   type Libp2pTransport,
   type Libp2pTransportOptions,
 } from '../transports/libp2p/libp2p-transport.ts';
-import type { IncomingStanza } from '../transports/transport.ts';
+import type { StanzaHandler } from '../transports/transport.ts';
 import { addressesOf } from './store-book.ts';
 
 /** Tests: other multicast port, interfaces and pace; see the transport. */
@@ -22,7 +22,7 @@ export interface NearbyCallbacks {
   /** What is reachable directly changed for one contact, or (null) for all. */
   readonly onReach: (contactId: ContactId | null) => void;
   readonly onAddresses: () => void;
-  readonly onStanza: (incoming: IncomingStanza) => Promise<void>;
+  readonly onStanza: StanzaHandler;
 }
 
 export class Nearby {

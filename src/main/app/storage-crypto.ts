@@ -1,7 +1,7 @@
 /** Lends the primitives of the end-to-end encryption to the storage of the profile's key, which has none of its own. */
 import { hmacSha256 } from '../e2ee/primitives/hmac.ts';
 import { argon2id, moderateLimits } from '../e2ee/primitives/password-hash.ts';
-import { ready, sodium } from '../e2ee/primitives/sodium.ts';
+import { randomBytes, ready } from '../e2ee/primitives/sodium.ts';
 import * as xchacha from '../e2ee/primitives/xchacha20-poly1305.ts';
 import type { ProfileCrypto } from '../storage/profile-key.ts';
 
@@ -9,7 +9,7 @@ import type { ProfileCrypto } from '../storage/profile-key.ts';
 export async function createStorageCrypto(): Promise<ProfileCrypto> {
   await ready();
   return {
-    randomBytes: (length) => sodium.randombytes_buf(length),
+    randomBytes,
     box: { seal: xchacha.seal, open: xchacha.open },
     kdf: {
       limits: moderateLimits,

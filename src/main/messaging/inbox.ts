@@ -7,7 +7,7 @@ import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { MessageId } from '../../shared/model.ts';
 import type { EncryptedKey } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
-import type { Arrival, IncomingStanza } from '../transports/transport.ts';
+import type { Arrival, IncomingStanza, Taking } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import { learnDevice, type Owner } from './device-records.ts';
@@ -21,6 +21,8 @@ import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
 
 const maxIdLength = 256;
+/** Messages of which their sender was told that they cannot be read here; more need not be remembered. */
+const maxAwaited = 200;
 /** Milliseconds of work after which others get a turn: thousands of archived messages come in without a pause. */
 const slice = 8;
 type Decrypted = Extract<ReturnType<MessageCipher['decrypt']>, { ok: true }>['value'];
@@ -30,6 +32,8 @@ export class Inbox {
   readonly #directory: KeyDirectory;
   readonly #care: SessionCare;
   readonly #reader: EnvelopeReader;
+  /** Encrypted again on our word, they will come once more; only then is it worth showing that they did not decrypt. */
+  readonly #awaited = new Set<string>();
   #sliceBegan = 0;
 
   constructor(context: MessagingContext, directory: KeyDirectory, care: SessionCare, reader: EnvelopeReader) {
@@ -39,38 +43,40 @@ export class Inbox {
     this.#reader = reader;
   }
 
-  /** Resolves when the stanza is durably taken. */
-  async take({ stanza, arrival }: IncomingStanza): Promise<void> {
+  /** Resolves when the stanza is durably dealt with. */
+  async take({ stanza, arrival }: IncomingStanza): Promise<Taking> {
     if (performance.now() - this.#sliceBegan > slice) {
       await new Promise((resolve) => setImmediate(resolve));
       this.#sliceBegan = performance.now();
     }
-    if (stanza.getName() !== 'message' || stanza.attrs['type'] === 'error') return;
-    if (this.#directory.handleEvent(stanza, arrival)) return;
+    if (stanza.getName() !== 'message' || stanza.attrs['type'] === 'error') return 'taken';
+    if (this.#directory.handleEvent(stanza, arrival)) return 'taken';
     this.#context.crashPoint('inbox.received');
-    inTransaction(this.#context, (after) => {
-      this.#takeMessage(stanza, arrival, after);
+    const taking = inTransaction(this.#context, (after) => {
+      const made = this.#takeMessage(stanza, arrival, after);
       // The transport gives an archive id only where everything before it was taken.
       if (arrival.archiveId !== null) this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
       this.#context.crashPoint('inbox.before-commit');
+      return made;
     });
     this.#context.crashPoint('inbox.committed');
+    return taking;
   }
 
-  #takeMessage(stanza: Element, arrival: Arrival, after: AfterCommit): void {
+  #takeMessage(stanza: Element, arrival: Arrival, after: AfterCommit): Taking {
     const encrypted = stanza.getChild('encrypted', omemoNamespace);
     const sender = senderOf(this.#context, stanza, arrival);
-    if (!sender) return;
+    if (!sender) return 'refused';
     if (!encrypted) {
       takePlainMessage(this.#context, stanza, arrival, sender, after);
-      return;
+      return arrival.transport === 'libp2p' ? 'refused' : 'taken';
     }
     const parsed = readEncrypted(encrypted);
     if (!parsed.ok) {
       this.#undecryptable(stanza, sender, 0, parsed.error, after);
-      return;
+      return 'refused';
     }
-    this.#takeEncrypted(stanza, arrival, sender, parsed.value, after);
+    return this.#takeEncrypted(stanza, arrival, sender, parsed.value, after);
   }
 
   #takeEncrypted(
@@ -79,9 +85,9 @@ export class Inbox {
     sender: Sender,
     encrypted: EncryptedElement,
     after: AfterCommit,
-  ): void {
+  ): Taking {
     const self = selfOf(this.#context);
-    if (sender.owner === 'self' && encrypted.sid === self.deviceId) return;
+    if (sender.owner === 'self' && encrypted.sid === self.deviceId) return 'taken';
     const id = messageIdOf(stanza, encrypted);
     const keys = encrypted.recipients
       .filter((recipient) => isOwnAddress(this.#context, recipient.jid))
@@ -89,22 +95,45 @@ export class Inbox {
       .filter((key) => key.deviceId === self.deviceId);
     if (keys.length === 0) {
       const error = fail('encryption.not-for-us', 'A message was not encrypted for this device.').error;
-      if (encrypted.payload) this.#undecryptable(stanza, sender, encrypted.sid, error, after);
-      return;
+      return encrypted.payload ? this.#unreadable(stanza, arrival, sender, encrypted.sid, id, error, after) : 'taken';
     }
     const outcome = this.#decryptAny(sender.owner, arrival, encrypted, keys, id, after);
     if (outcome === 'duplicate') {
       if (arrival.kind === 'live' && sender.contact) this.#reader.acknowledgeAgain(sender.contact, id, arrival, after);
-      return;
+      return 'taken';
     }
-    if (!outcome.ok) {
-      // Decrypted before under another id (a replay): nothing to say (XEP-0384 §6).
-      if (outcome.error.code === 'encryption.replayed') return;
-      this.#undecryptable(stanza, sender, encrypted.sid, outcome.error, after);
-      if (sender.owner !== 'self') this.#care.broken({ contactId: sender.owner, deviceId: encrypted.sid }, after);
-      return;
+    if (outcome.ok) return this.#decrypted(stanza, arrival, sender, encrypted.sid, id, outcome.value, after);
+    // Decrypted before under another id (a replay): nothing to say (XEP-0384 §6). But never claimed to be read, either:
+    // it may be somebody honest whose ratchet went back.
+    if (outcome.error.code === 'encryption.replayed') return 'unreadable';
+    return this.#unreadable(stanza, arrival, sender, encrypted.sid, id, outcome.error, after);
+  }
+
+  /**
+   * It did not decrypt. A direct link tells its sender so, who encrypts it again once: it is shown when that did not
+   * help either. The server's acknowledgement cannot tell, so what came through it is shown at once.
+   */
+  #unreadable(
+    stanza: Element,
+    arrival: Arrival,
+    sender: Sender,
+    sid: number,
+    id: MessageId,
+    error: AppError,
+    after: AfterCommit,
+  ): Taking {
+    const forContact = sender.owner !== 'self' && error.code !== 'encryption.not-for-us';
+    if (forContact) this.#care.broken({ contactId: sender.owner, deviceId: sid }, after);
+    const name = `${sender.owner}/${sid}/${id}`;
+    const mayHelp = error.code !== 'encryption.mismatch';
+    if (mayHelp && arrival.route === 'direct' && !this.#awaited.has(name)) {
+      this.#context.log('info', 'unreadable', { code: error.code });
+      if (this.#awaited.size < maxAwaited) after(() => this.#awaited.add(name));
+      return 'unreadable';
     }
-    this.#decrypted(stanza, arrival, sender, encrypted.sid, id, outcome.value, after);
+    after(() => this.#awaited.delete(name));
+    this.#undecryptable(stanza, sender, sid, error, after);
+    return mayHelp ? 'unreadable' : 'refused';
   }
 
   /** Tries each key that may be ours; the first that decrypts is it. */
@@ -131,7 +160,7 @@ export class Inbox {
         (linked.deviceId !== encrypted.sid ||
           !sameBytes(this.#context.cipher.canonicalIdentity(linked.identityKey), identityKey))
       ) {
-        failure = fail('encryption.forged', 'A message claimed to come from another device.').error;
+        failure = fail('encryption.mismatch', 'A message claimed to come from another device.').error;
         continue;
       }
       if (this.#context.store.seen.has(identityKey, id)) return 'duplicate';
@@ -170,22 +199,27 @@ export class Inbox {
     id: MessageId,
     decrypted: Decrypted & { readonly identityKey: Uint8Array },
     after: AfterCommit,
-  ): void {
+  ): Taking {
     if (decrypted.bundleChanged) after(() => void this.#directory.announce());
     let answered = false;
+    let taking: Taking = 'taken';
     if (decrypted.plaintext) {
       const taken = this.#reader.take(
         { id, stanza, arrival, sender, deviceId: sid, identityKey: decrypted.identityKey },
         decrypted.plaintext,
         after,
       );
-      if (!taken.ok) this.#undecryptable(stanza, sender, sid, taken.error, after);
-      else answered = taken.value.answered;
+      if (taken.ok) answered = taken.value.answered;
+      else {
+        this.#undecryptable(stanza, sender, sid, taken.error, after);
+        taking = 'refused';
+      }
     }
-    if (sender.owner === 'self') return;
+    if (sender.owner === 'self') return taking;
     const due = (decrypted.newSession && !answered) || decrypted.heartbeatDue;
     if (due) this.#care.answer({ contactId: sender.owner, deviceId: sid }, after);
     this.#lookForDevice(sender.contact, sid, arrival, after);
+    return taking;
   }
 
   /** XEP-0384 §6: a device that is not on the list makes us look at the list again. */

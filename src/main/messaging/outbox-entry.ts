@@ -18,6 +18,8 @@ export interface OutboxEntry {
   choice: RouteChoice | null;
   /** Given up; waits for the person. */
   failed: boolean;
+  /** Encrypted again because a device could not read it: done once, then the person is told. */
+  resealed: boolean;
   /** The `to` of the final stanza; '' before there is one. */
   readonly addressee: string;
 }
@@ -32,6 +34,7 @@ export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: bool
     acceptedAt: 0,
     choice: null,
     failed,
+    resealed: false,
     get addressee() {
       return addresseeOf(this.row);
     },

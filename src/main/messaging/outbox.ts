@@ -5,7 +5,7 @@
  */
 import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
-import type { AppError } from '../../shared/errors.ts';
+import { type AppError, appError } from '../../shared/errors.ts';
 import type { ContactId, DeviceId, MessageId } from '../../shared/model.ts';
 import type { RoutePreference } from '../../shared/routing.ts';
 import type { OutboxTarget } from '../storage/records.ts';
@@ -13,6 +13,7 @@ import { type AfterCommit, inTransaction, type MessagingContext } from './contex
 import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { entryOf, isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
+import { resealFor } from './reseal.ts';
 import { contentXml, prepareToSeal, readyToSeal, seal } from './seal.ts';
 import { Transmitter } from './transmitter.ts';
 import { WakeTimers } from './wake-timers.ts';
@@ -47,7 +48,10 @@ export class Outbox {
     this.#directory = directory;
     this.#signal = signal;
     this.#timers = new WakeTimers(context.now, (contactId) => this.#wake(contactId), signal);
-    this.#transmitter = new Transmitter(context, signal, this.#timers, (contactId) => this.#wake(contactId));
+    this.#transmitter = new Transmitter(context, signal, this.#timers, {
+      wake: (contactId) => this.#wake(contactId),
+      unreadable: (entry, devices) => this.#unreadable(entry, devices),
+    });
     directory.onListChanged = (contactId) => this.#wake(contactId);
   }
 
@@ -211,10 +215,37 @@ export class Outbox {
     recordDelivery(this.#context, after, messageId, { type: 'retried' }, { failure: null });
     after(() => {
       entry.failed = false;
+      entry.resealed = false;
       entry.attempts = 0;
       this.kick(contactId);
     });
     return true;
+  }
+
+  /** Devices with a direct link say that they cannot decrypt it: once it is encrypted again, then the person is told. */
+  #unreadable(entry: OutboxEntry, devices: readonly DeviceId[]): void {
+    if (entry.row.kind === 'text' && !entry.resealed) {
+      entry.resealed = true;
+      // Not the same bytes again meanwhile.
+      entry.notBefore = this.#context.now() + sealAgain;
+      resealFor(this.#context, this.#directory, entry, devices)
+        .then((done) => {
+          entry.notBefore = 0;
+          if (done) this.#wake(entry.row.contactId);
+          else {
+            entry.resealed = false;
+            this.#transmitter.backOff(entry);
+          }
+        })
+        .catch((error: unknown) => {
+          this.#context.log('error', 'not-encrypted-again', {
+            reason: error instanceof Error ? error.message : 'unknown',
+          });
+        });
+      return;
+    }
+    const error = appError('encryption.unreadable', 'Their device could not decrypt this message.', 'Send it again.');
+    inTransaction(this.#context, (after) => this.#transmitter.giveUp(entry, error, after, devices));
   }
 
   #queue(contactId: ContactId): OutboxEntry[] {

@@ -62,6 +62,11 @@ export function contactDevices(context: MessagingContext, contact: ContactRecord
   return current.length > 0 ? current : known.filter((device) => device.identityKey !== null);
 }
 
+/** A device of theirs has shown us its keys, ever. */
+export function hasHadEncryption(context: MessagingContext, contact: ContactRecord): boolean {
+  return context.store.devices.of(contact.id).some((device) => device.identityKey !== null);
+}
+
 /** Our other devices that get a copy. */
 export function ownOtherDevices(context: MessagingContext): DeviceRecord[] {
   const self = selfOf(context);
@@ -103,5 +108,6 @@ export function conversationEncryption(
   const devices = contactDevices(context, contact);
   if (devices.some((device) => device.wire === 'omemo2')) return 'omemo2';
   if (devices.length > 0) return 'omemo-legacy';
-  return linkedDevices(context, contact).size === 0 && announcesNothing(contact.id) ? 'none' : 'pending';
+  const unencrypted = !hasHadEncryption(context, contact) && linkedDevices(context, contact).size === 0;
+  return unencrypted && announcesNothing(contact.id) ? 'none' : 'pending';
 }

@@ -1,4 +1,5 @@
 /** Saying something: a text with its row, its order and its queue entry in one transaction; markers beside it. */
+import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
@@ -13,6 +14,11 @@ import type { Outbox } from './outbox.ts';
 import { receiptRequest } from './receipts.ts';
 import { addressPair, conversationEncryption } from './recipients.ts';
 import { bodyElement, cleanBody } from './text-body.ts';
+
+/** What a text is inside its envelope. */
+export function textContent(body: string, order: Element | null): Element[] {
+  return [bodyElement(body), receiptRequest(), markable(), ...(order ? [order] : [])];
+}
 
 export class Speaker {
   readonly #context: MessagingContext;
@@ -66,12 +72,8 @@ export class Speaker {
         orderCounter: counter,
       });
       if (!inserted) throw new Error('a message id was taken within its own transaction');
-      const content = [
-        bodyElement(body.value),
-        receiptRequest(),
-        markable(),
-        orderElement({ counter, after: newest?.kind === 'text' ? wireId(newest.id) : null }),
-      ];
+      const order = orderElement({ counter, after: newest?.kind === 'text' ? wireId(newest.id) : null });
+      const content = textContent(body.value, order);
       const { preference } = choice;
       this.#outbox.add({ messageId: id, contactId: contact.id, kind: 'text', content, preference, choice, at }, after);
       this.#context.crashPoint('send.before-commit');

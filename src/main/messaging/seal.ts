@@ -12,12 +12,14 @@ import { selfOf } from './context.ts';
 import type { Owner } from './device-records.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
+import { tellWhoIsLeftOut } from './left-out.ts';
 import { writeEncryptedMessage } from './omemo-stanza.ts';
 import { parseElement } from './parse-xml.ts';
 import {
   type AddressPair,
   addressPair,
   contactDevices,
+  hasHadEncryption,
   linkedDevices,
   ownOtherDevices,
   serverReaches,
@@ -99,14 +101,33 @@ export function seal(
   const content = parsed.value.getChildElements();
   const devices = contactDevices(context, contact);
   if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content);
+  const sealed = encryptContent(context, directory, row, contact, pair, content, after);
+  if (!sealed) return 'waiting';
+  context.store.outbox.setEncrypted(row.id, sealed.stanza, sealed.targets);
+  after(() => context.log('debug', 'sealed', { devices: sealed.targets.length }));
+  return 'sealed';
+}
+
+/** The final stanza for all devices that can be encrypted for; null: for none of the contact's. Inside a transaction. */
+export function encryptContent(
+  context: MessagingContext,
+  directory: KeyDirectory,
+  row: OutboxRecord,
+  contact: ContactRecord,
+  pair: AddressPair,
+  content: Element[],
+  after: AfterCommit,
+): { readonly stanza: string; readonly targets: readonly Omit<OutboxTarget, 'outboxId'>[] } | null {
+  const devices = contactDevices(context, contact);
   if (!contact.xidShared && contact.subscription !== 'pending-in') {
     content.push(introductionElement(context, contact, pair.to));
   }
   const plaintext = writeEnvelope({ content, from: pair.from, to: pair.to, time: row.createdAt }, context.random);
   const own = ownOtherDevices(context);
   const sealed = encryptFor(context, directory, [...devices, ...own], plaintext);
-  const targets = sealed.targets;
-  if (!targets.some((target) => target.owner !== 'self')) return 'waiting';
+  const { targets } = sealed;
+  if (!targets.some((target) => target.owner !== 'self')) return null;
+  if (row.kind === 'text') tellWhoIsLeftOut(context, contact, devices, targets, after);
   const stanza = writeEncryptedMessage({
     id: row.messageId,
     ...pair,
@@ -119,9 +140,7 @@ export function seal(
       ],
     },
   });
-  context.store.outbox.setEncrypted(row.id, stanza.toString(), targets);
-  after(() => context.log('debug', 'sealed', { devices: targets.length }));
-  return 'sealed';
+  return { stanza: stanza.toString(), targets };
 }
 
 interface SealedKeys {
@@ -172,6 +191,8 @@ function sealPlain(
   const conversation = context.store.conversations.byContact(contact.id);
   if (row.kind !== 'text' || pair.to !== contact.jid) return 'waiting';
   if (!conversation?.plainAllowed || !directory.announcesNothing(contact.id)) return 'waiting';
+  // Whoever has had encryption is never written to without it, whatever their account announces today.
+  if (hasHadEncryption(context, contact)) return 'waiting';
   // Our own element says nothing to a client without encryption; the rest is what any client sends.
   const visible = content.filter((element) => element.getNS() !== 'urn:bothy:order:0');
   const stanza = xml('message', { type: 'chat', id: row.messageId, ...pair }, ...visible);

@@ -24,23 +24,27 @@ const finalErrors: ReadonlySet<AppError['code']> = new Set([
 
 type Way = 'direct' | 'server' | 'self';
 
+export interface TransmitterCallbacks {
+  /** The contact's queue is worth another look. */
+  readonly wake: (contactId: ContactId) => void;
+  /** These devices say that they cannot decrypt it. */
+  readonly unreadable: (entry: OutboxEntry, devices: readonly DeviceId[]) => void;
+}
+
 export class Transmitter {
   readonly #context: MessagingContext;
   readonly #signal: AbortSignal;
   readonly #timers: WakeTimers;
   readonly #wake: (contactId: ContactId) => void;
+  readonly #unreadable: TransmitterCallbacks['unreadable'];
   readonly #inFlight = new Map<ContactId, number>();
 
-  constructor(
-    context: MessagingContext,
-    signal: AbortSignal,
-    timers: WakeTimers,
-    wake: (contactId: ContactId) => void,
-  ) {
+  constructor(context: MessagingContext, signal: AbortSignal, timers: WakeTimers, callbacks: TransmitterCallbacks) {
     this.#context = context;
     this.#signal = signal;
     this.#timers = timers;
-    this.#wake = wake;
+    this.#wake = callbacks.wake;
+    this.#unreadable = callbacks.unreadable;
   }
 
   /** Starts whatever transmissions are possible now; their outcomes come back by themselves. */
@@ -118,6 +122,7 @@ export class Transmitter {
     const acknowledged = outcome.kind === 'acknowledged';
     const route: RouteKind = way === 'direct' ? 'direct' : 'server';
     const devices = acknowledged ? outcome.devices : asked;
+    const unreadable = acknowledged ? (outcome.unreadable ?? []) : [];
     const changed = entry.targets.flatMap((target): OutboxTarget[] => {
       if (target.state === 'done') return [];
       // What the server takes reaches our own devices too, as a carbon or as their own copy.
@@ -129,7 +134,7 @@ export class Transmitter {
     entry.attempts = 0;
     inTransaction(this.#context, (after) => {
       this.setTargets(entry, changed, after);
-      if (way === 'self') return;
+      if (way === 'self' || devices.length === 0) return;
       recordDelivery(
         this.#context,
         after,
@@ -139,7 +144,8 @@ export class Transmitter {
       );
     });
     this.#context.crashPoint('outbox.recorded');
-    if (acknowledged && devices.length < asked.length) this.backOff(entry);
+    if (acknowledged && devices.length + unreadable.length < asked.length) this.backOff(entry);
+    if (unreadable.length > 0) this.#unreadable(entry, unreadable);
     this.#wake(entry.row.contactId);
   }
 
@@ -153,13 +159,20 @@ export class Transmitter {
     this.backOff(entry);
   }
 
-  giveUp(entry: OutboxEntry, error: AppError, after: AfterCommit): void {
-    const waiting = entry.targets.filter((target) => isForContact(target) && target.state === 'waiting');
+  /** `devices`: only these; null: every device that has not got it. */
+  giveUp(entry: OutboxEntry, error: AppError, after: AfterCommit, devices: readonly DeviceId[] | null = null): void {
+    const waiting = entry.targets.filter(
+      (target) =>
+        isForContact(target) &&
+        (devices === null ? target.state === 'waiting' : target.state !== 'done' && devices.includes(target.deviceId)),
+    );
     this.setTargets(
       entry,
       waiting.map((target) => ({ ...target, state: 'failed' })),
       after,
     );
+    // The others may still get it.
+    if (entry.targets.some((target) => isForContact(target) && target.state === 'waiting')) return;
     recordDelivery(this.#context, after, entry.row.messageId, { type: 'gave-up' }, { failure: error });
     after(() => {
       entry.failed = true;

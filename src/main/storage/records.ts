@@ -205,6 +205,8 @@ export interface Store {
     search(text: string, limit: number): Message[];
     /** Outgoing messages at or before this one that are not read yet (a marker covers all of them). */
     unreadOutgoingUpTo(id: MessageId): Message[];
+    /** The number this device gave the message in its conversation, or null. */
+    orderCounter(id: MessageId): number | null;
     count(): number;
   };
   /** Duplicate keys: (sender identity key, message id), checked before the ratchet. */

@@ -44,10 +44,17 @@ export interface IncomingStanza {
 }
 
 /**
- * What the application answers when it has durably taken a stanza: the transport acknowledges only after this
- * resolves (XEP-0198 `h`, libp2p acknowledgement frame), in order. Rejecting means: not taken, let it come again.
+ * What became of a stanza. `unreadable`: this device could not decrypt it, and it would be worth encrypting it again;
+ * `refused`: it never will be taken. An acknowledgement that cannot tell (XEP-0198) acknowledges all of them.
  */
-export type StanzaHandler = (incoming: IncomingStanza) => Promise<void>;
+export type Taking = 'taken' | 'unreadable' | 'refused';
+
+/**
+ * What the application answers when it has durably dealt with a stanza (nothing said: taken): the transport
+ * acknowledges only after this resolves (XEP-0198 `h`, libp2p acknowledgement frame), in order. Rejecting means: not
+ * taken, let it come again.
+ */
+export type StanzaHandler = (incoming: IncomingStanza) => Promise<Taking | undefined>;
 
 /** Answers an `<iq type="get|set"/>` addressed to us; the result element's children become the iq result. */
 export type RequestHandler = (request: Element, arrival: Arrival) => Promise<Result<Element | null>>;
@@ -58,10 +65,17 @@ export interface SendTarget {
   readonly devices: readonly DeviceId[];
 }
 
-/** `accepted`: by the server (stream-management ack). `acknowledged`: durably taken by these very devices. */
+/**
+ * `accepted`: by the server (stream-management ack). `acknowledged`: durably taken by these very devices; the
+ * `unreadable` ones say that they could not decrypt it.
+ */
 export type SendOutcome =
   | { readonly kind: 'accepted' }
-  | { readonly kind: 'acknowledged'; readonly devices: readonly DeviceId[] };
+  | {
+      readonly kind: 'acknowledged';
+      readonly devices: readonly DeviceId[];
+      readonly unreadable?: readonly DeviceId[];
+    };
 
 export interface TransportEvents {
   readonly onStatus: (status: TransportStatus) => void;

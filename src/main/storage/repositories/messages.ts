@@ -1,5 +1,6 @@
 /** Messages: kept, paged in their order, and searched. */
 import type { Message } from '../../../shared/model.ts';
+import { integerOrNull } from '../columns.ts';
 import type { Connection, Row } from '../connection.ts';
 import type { Store } from '../records.ts';
 import { messageOf } from './message-row.ts';
@@ -104,6 +105,11 @@ export function messageRepository(connection: Connection): Store['messages'] {
           [id, id],
         ),
       ),
+
+    orderCounter: (id) => {
+      const row = connection.get('SELECT order_counter FROM message WHERE id = ?', [id]);
+      return row === null ? null : connection.decode(() => integerOrNull(row, 'order_counter'));
+    },
 
     count: () => Number(connection.value('SELECT count(*) FROM message')),
   };

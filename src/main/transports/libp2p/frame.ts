@@ -29,6 +29,8 @@ export const ackStatus = {
   refused: 1,
   /** Not taken this time. */
   later: 2,
+  /** Could not be decrypted; encrypted again it may be. */
+  unreadable: 3,
 } as const;
 
 export interface Frame {

@@ -163,6 +163,10 @@ class DirectTransport implements Libp2pTransport {
       links.map(async (link) => ({ deviceId: link.peer.device.deviceId, result: await link.send(bytes, signal) })),
     );
     const devices = outcomes.filter((one) => one.result.ok).map((one) => one.deviceId);
+    const unreadable = outcomes
+      .filter(({ result }) => !result.ok && result.error.code === 'encryption.unreadable')
+      .map((one) => one.deviceId);
+    if (unreadable.length > 0) return ok({ kind: 'acknowledged', devices, unreadable });
     if (devices.length > 0) return ok({ kind: 'acknowledged', devices });
     const failed = outcomes.map((one) => one.result).find((result) => !result.ok);
     return failed ?? fail('transport.unreachable', 'None of these devices is nearby now.');
@@ -306,8 +310,7 @@ class DirectTransport implements Libp2pTransport {
       onStanza: async (stanza, from) => {
         const arrival = this.#arrival(stanza, from);
         if (arrival === null || this.#events === null) return 'refused';
-        await this.#events.onStanza({ stanza, arrival });
-        return 'taken';
+        return (await this.#events.onStanza({ stanza, arrival })) ?? 'taken';
       },
       onRequest: (request, from) => this.#answer(request, from),
       onUnusable: (ended) => this.#changed(ended),

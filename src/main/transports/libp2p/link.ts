@@ -328,6 +328,9 @@ function sleep(ms: number): Promise<void> {
 function acknowledged(status: number | undefined): Result<void> {
   if (status === ackStatus.taken) return ok();
   if (status === ackStatus.later) return { ok: false, error: late() };
+  if (status === ackStatus.unreadable) {
+    return fail('encryption.unreadable', 'The other device could not decrypt the message.', 'Send it again.');
+  }
   return fail('transport.refused', 'The other device did not accept the message.');
 }
 
