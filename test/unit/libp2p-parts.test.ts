@@ -130,6 +130,18 @@ describe('sightings', () => {
     expect(sightings.due(4_999, nobody)).toHaveLength(1);
   });
 
+  it('are asked once more at once when contacts changed while they were being asked', () => {
+    const sightings = new Sightings(0);
+    sightings.see({ peerId: 'b', host: 'h', port: 1 }, 'a', 0);
+    expect(sightings.due(0, nobody)).toHaveLength(1);
+    sightings.hurry(1_000, true);
+    sightings.stranger('b', 2_000);
+    expect(sightings.due(2_000, nobody)).toHaveLength(1);
+    sightings.stranger('b', 3_000);
+    expect(sightings.due(7_999, nobody)).toEqual([]);
+    expect(sightings.due(8_000, nobody)).toHaveLength(1);
+  });
+
   it('cannot be drawn to another address by announcing the same PeerId', () => {
     const sightings = new Sightings(0);
     sightings.see({ peerId: 'b', host: 'h', port: 1 }, 'a', 0);

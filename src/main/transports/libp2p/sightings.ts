@@ -31,6 +31,8 @@ interface Entry extends Sighting {
   failures: number;
   refusals: number;
   dialling: boolean;
+  /** Our contacts changed; a handshake that had begun before then may still end as if they had not. */
+  askAgain: boolean;
 }
 
 export class Sightings {
@@ -53,7 +55,15 @@ export class Sightings {
     }
     if (!this.#makeRoom(seen.host, now)) return;
     const notBefore = ownPeerId < seen.peerId ? now : now + timing.courtesy;
-    const entry: Entry = { ...seen, seenAt: now, notBefore, failures: 0, refusals: 0, dialling: false };
+    const entry: Entry = {
+      ...seen,
+      seenAt: now,
+      notBefore,
+      failures: 0,
+      refusals: 0,
+      dialling: false,
+      askAgain: false,
+    };
     this.#entries.set(seen.peerId, entry);
   }
 
@@ -93,6 +103,7 @@ export class Sightings {
     const entry = this.#entries.get(peerId);
     if (entry === undefined) return;
     entry.dialling = false;
+    entry.askAgain = false;
     entry.failures = 0;
     entry.refusals = 0;
   }
@@ -109,6 +120,11 @@ export class Sightings {
     const entry = this.#entries.get(peerId);
     if (entry === undefined) return;
     entry.dialling = false;
+    if (entry.askAgain) {
+      entry.askAgain = false;
+      entry.notBefore = now;
+      return;
+    }
     entry.notBefore = now + Math.min(timing.stranger * 2 ** entry.refusals, timing.strangerMost);
     entry.refusals += 1;
   }
@@ -126,6 +142,7 @@ export class Sightings {
       entry.notBefore = now;
       entry.failures = 0;
       entry.refusals = 0;
+      if (strangers) entry.askAgain = true;
     }
   }
 
