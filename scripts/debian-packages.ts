@@ -23,8 +23,9 @@ const needed: readonly string[] = [
   'libatk-bridge2.0-0',
   'libdrm2',
   'fonts-dejavu-core',
-  // An OMEMO that others wrote, to test ours against.
+  // OMEMO that others wrote, in both versions, to test ours against.
   'python3-twomemo',
+  'python3-oldmemo',
   // What packages are built with.
   '7zip',
 ];

@@ -6,20 +6,24 @@ import {
   type Decrypted,
   decrypt,
   encrypt,
+  legacyBundleOf,
   type OwnDevice,
   parseOwnDevice,
   parseRecord,
+  readLegacyBundle,
   type SessionRecord,
   serializeOwnDevice,
   serializeRecord,
 } from '../../src/main/e2ee/omemo.ts';
-import type { Bundle, RandomBytes } from '../../src/main/e2ee/types.ts';
+import type { Bundle, RandomBytes, WireFormat } from '../../src/main/e2ee/types.ts';
 import type { Result } from '../../src/shared/errors.ts';
 
 export interface Envelope {
   readonly keyExchange: boolean;
   readonly data: Uint8Array;
   readonly payload: Uint8Array | null;
+  /** Legacy alone. */
+  readonly iv?: Uint8Array | null;
 }
 
 export const systemRandom: RandomBytes = (length) => new Uint8Array(randomBytes(length));
@@ -39,35 +43,47 @@ export function seededRandom(seed: number): RandomBytes {
   };
 }
 
+/** Converting a hundred keys for each message would be all that a property does. */
+const legacyBundles = new WeakMap<OwnDevice, Bundle>();
+
+function bundleFor(own: OwnDevice, wire: WireFormat): Bundle {
+  if (wire === 'omemo2') return bundleOf(own);
+  const known = legacyBundles.get(own) ?? expectOk(readLegacyBundle(legacyBundleOf(own)));
+  legacyBundles.set(own, known);
+  return known;
+}
+
 export class TestDevice {
+  readonly wire: WireFormat;
   own: OwnDevice;
   record: SessionRecord | null = null;
   readonly random: RandomBytes;
   now: number;
 
-  constructor(random: RandomBytes = systemRandom, own?: OwnDevice, now = 1_000) {
+  constructor(random: RandomBytes = systemRandom, own?: OwnDevice, now = 1_000, wire: WireFormat = 'omemo2') {
+    this.wire = wire;
     this.random = random;
     this.now = now;
     this.own = own ?? createOwnDevice(random, now);
   }
 
   get bundle(): Bundle {
-    return bundleOf(this.own);
+    return bundleFor(this.own, this.wire);
   }
 
   /** To the peer with this bundle; throws when it cannot be done. */
   send(peer: Bundle, content: Uint8Array | null): Envelope {
     const target = { deviceId: peer.deviceId, record: this.record, bundle: peer };
-    const { keys, payload, records, failures } = encrypt(this.own, [target], content, this.random);
+    const { keys, payload, iv, records, failures } = encrypt(this.own, [target], content, this.random, this.wire);
     const [key] = keys;
     const record = records.get(0);
     if (key === undefined || record === undefined) throw new Error(failures[0]?.error.detail ?? 'not encrypted');
     this.record = record;
-    return { keyExchange: key.keyExchange, data: key.data, payload };
+    return { keyExchange: key.keyExchange, data: key.data, payload, iv };
   }
 
   receive(envelope: Envelope, senderDeviceId = 1): Result<Decrypted> {
-    const result = decrypt(this.own, this.record, { ...envelope, senderDeviceId }, this.now);
+    const result = decrypt(this.own, this.record, { wire: this.wire, ...envelope, senderDeviceId }, this.now);
     if (result.ok) {
       this.record = result.value.record;
       this.own = result.value.own ?? this.own;

@@ -1,4 +1,4 @@
-/** AES-256-CBC, then HMAC-SHA-256 cut to 16 bytes, with keys from HKDF: XEP-0384 uses it twice. */
+/** AES-256-CBC, then HMAC-SHA-256 cut to 16 bytes (8 in legacy messages), with keys from HKDF: XEP-0384 uses it a lot. */
 import { decryptCbc, encryptCbc } from './primitives/aes-cbc.ts';
 import { hkdfSha256 } from './primitives/hkdf.ts';
 import { hmacSha256 } from './primitives/hmac.ts';
@@ -26,9 +26,9 @@ export function cipherKeys(key: Uint8Array, info: Uint8Array): CipherKeys {
   };
 }
 
-/** 16 bytes. */
-export function macOf(keys: CipherKeys, data: Uint8Array): Uint8Array {
-  return hmacSha256(keys.authentication, data).subarray(0, MAC_BYTES);
+/** `length` bytes. */
+export function macOf(keys: CipherKeys, data: Uint8Array, length = MAC_BYTES): Uint8Array {
+  return hmacSha256(keys.authentication, data).subarray(0, length);
 }
 
 export function encryptWith(keys: CipherKeys, plaintext: Uint8Array): Uint8Array {
@@ -41,8 +41,9 @@ export function decryptWith(
   ciphertext: Uint8Array,
   authenticated: Uint8Array,
   mac: Uint8Array,
+  macLength = MAC_BYTES,
 ): Uint8Array | null {
-  const expected = macOf(keys, authenticated);
+  const expected = macOf(keys, authenticated, macLength);
   const genuine = equal(expected, mac);
   wipe(expected);
   return genuine ? decryptCbc(keys.encryption, keys.iv, ciphertext) : null;

@@ -4,18 +4,20 @@ import type { DeviceId } from '../../shared/model.ts';
 import { same } from './bytes.ts';
 import { forged, malformed, mismatch, noSession, unknownPrekey } from './failures.ts';
 import { consumePrekey, findPrekey, type OwnDevice } from './own-device.ts';
-import { openPayload } from './payload.ts';
 import { toCurve25519Public } from './primitives/ed25519.ts';
 import { wipe } from './primitives/sodium.ts';
 import { isCanonical } from './primitives/x25519.ts';
-import { decodeKeyExchange, type KeyExchange } from './protobuf.ts';
+import type { KeyExchange } from './protobuf.ts';
 import { ratchetReceive, respondRatchet } from './ratchet/double-ratchet.ts';
 import { type Session, type SessionRecord, withSessionInFront, withSessionInPlace } from './session-record.ts';
+import type { WireFormat } from './types.ts';
 import type { SealedMessage, Wire } from './wire.ts';
-import { wireOmemo2 } from './wire-omemo2.ts';
+import { wireOf } from './wires.ts';
 import { agreeAsResponder } from './x3dh.ts';
 
 export interface IncomingEnvelope {
+  /** `omemo2` if it is not given. */
+  readonly wire?: WireFormat;
   readonly senderDeviceId: DeviceId;
   /** The `kex` attribute of our `<key/>`. */
   readonly keyExchange: boolean;
@@ -23,10 +25,15 @@ export interface IncomingEnvelope {
   readonly data: Uint8Array;
   /** The `<payload/>`, decoded; null when the message has none. */
   readonly payload: Uint8Array | null;
+  /** The legacy `<iv/>`, decoded. */
+  readonly iv?: Uint8Array | null;
 }
 
+/** The parts of an envelope that are encrypted once for all devices. */
+type Payload = Pick<IncomingEnvelope, 'payload' | 'iv'>;
+
 export interface Decrypted {
-  /** The SCE envelope; null: an empty message. */
+  /** The SCE envelope (the UTF-8 text, of a legacy message); null: an empty message. */
   readonly content: Uint8Array | null;
   /** To be stored in the same transaction as the message. */
   readonly record: SessionRecord;
@@ -36,7 +43,7 @@ export interface Decrypted {
   readonly newSession: boolean;
   /** Answer with an empty message, so that the ratchet moves on (XEP-0384 §6). */
   readonly heartbeatDue: boolean;
-  /** The sender's identity key as received, 32 bytes. */
+  /** The sender's identity key as received, 32 bytes (in Ed25519 form with sign bit 0, of a legacy message). */
   readonly identityKey: Uint8Array;
 }
 
@@ -52,7 +59,7 @@ function openOn(
   wire: Wire,
   session: Session,
   message: SealedMessage,
-  payload: Uint8Array | null,
+  { payload, iv = null }: Payload,
 ): Result<Opened> {
   const { initiator, theirIdentityKey } = session;
   const associatedData = wire.associatedData({
@@ -60,12 +67,12 @@ function openOn(
     responder: initiator ? theirIdentityKey : own.identityKey,
     sender: initiator ? 'responder' : 'initiator',
   });
-  const received = ratchetReceive(session.ratchet, message.header, wire.rootChainInfo, (messageKey) =>
+  const received = ratchetReceive(session.ratchet, message.header, wire.ratchet, (messageKey) =>
     wire.open(messageKey, associatedData, message),
   );
   if (!received.ok) return received;
   const { state, opened, late, heartbeatDue } = received.value;
-  const content = openPayload(opened, payload);
+  const content = wire.openPayload(opened, payload, iv);
   wipe(opened);
   if (!content.ok) return content;
   // They have answered, so the key exchange need not be repeated (§4.3).
@@ -84,7 +91,7 @@ function decryptOnSessions(
   candidates: readonly Session[],
   wire: Wire,
   data: Uint8Array,
-  payload: Uint8Array | null,
+  payload: Payload,
 ): Result<Decrypted> {
   if (record === null || candidates.length === 0) return noSession();
   const message = wire.read(data);
@@ -125,7 +132,7 @@ function acceptKeyExchange(
   record: SessionRecord | null,
   exchange: KeyExchange,
   wire: Wire,
-  payload: Uint8Array | null,
+  payload: Payload,
   now: number,
 ): Result<Decrypted> {
   const message = wire.read(exchange.message);
@@ -169,9 +176,9 @@ function acceptKeyExchange(
   };
 }
 
-/** The identity key, 32 bytes, in an OMEMOKeyExchange: which device's record `decrypt` needs. Not authenticated yet. */
-export function identityOf(data: Uint8Array): Result<Uint8Array> {
-  const exchange = decodeKeyExchange(data);
+/** The identity key, 32 bytes, in a key exchange: which device's record `decrypt` needs. Not authenticated yet. */
+export function identityOf(data: Uint8Array, format: WireFormat = 'omemo2'): Result<Uint8Array> {
+  const exchange = wireOf(format).readKeyExchange(data);
   return exchange.ok ? { ok: true, value: exchange.value.identityKey.slice() } : exchange;
 }
 
@@ -189,12 +196,12 @@ export function decrypt(
   envelope: IncomingEnvelope,
   now: number,
 ): Result<Decrypted> {
-  const wire = wireOmemo2;
-  const { data, payload } = envelope;
+  const wire = wireOf(envelope.wire ?? 'omemo2');
+  const { data } = envelope;
   const sessions = record?.sessions.filter((session) => session.wire === wire.name) ?? [];
-  if (!envelope.keyExchange) return decryptOnSessions(own, record, sessions, wire, data, payload);
+  if (!envelope.keyExchange) return decryptOnSessions(own, record, sessions, wire, data, envelope);
 
-  const exchange = decodeKeyExchange(data);
+  const exchange = wire.readKeyExchange(data);
   if (!exchange.ok) return exchange;
   const { identityKey, ephemeralKey, message } = exchange.value;
   if (sameIdentity(identityKey, own.identityKey)) return malformed('a key exchange with ourselves');
@@ -204,6 +211,6 @@ export function decrypt(
   if (known !== undefined && !sameIdentity(known.theirIdentityKey, identityKey)) return mismatch();
   // §4.3: the same ephemeral key again means that only the inner message is new.
   const repeated = sessions.filter((session) => !session.initiator && same(session.ephemeralKey, ephemeralKey));
-  if (repeated.length > 0) return decryptOnSessions(own, record, repeated, wire, message, payload);
-  return acceptKeyExchange(own, record, exchange.value, wire, payload, now);
+  if (repeated.length > 0) return decryptOnSessions(own, record, repeated, wire, message, envelope);
+  return acceptKeyExchange(own, record, exchange.value, wire, envelope, now);
 }

@@ -4,15 +4,13 @@ import type { DeviceId } from '../../shared/model.ts';
 import { checkBundle } from './bundle-check.ts';
 import { badBundle, noSession } from './failures.ts';
 import type { OwnDevice } from './own-device.ts';
-import { EMPTY_KEY, sealPayload } from './payload.ts';
 import { wipe } from './primitives/sodium.ts';
 import { newKeyPair } from './primitives/x25519.ts';
-import { encodeKeyExchange } from './protobuf.ts';
 import { initiateRatchet, ratchetForward } from './ratchet/double-ratchet.ts';
 import { currentSession, type Session, type SessionRecord, withSessionInFront } from './session-record.ts';
-import type { Bundle, EncryptedKey, RandomBytes } from './types.ts';
+import type { Bundle, EncryptedKey, RandomBytes, WireFormat } from './types.ts';
 import type { Wire } from './wire.ts';
-import { wireOmemo2 } from './wire-omemo2.ts';
+import { wireOf } from './wires.ts';
 import { agreeAsInitiator } from './x3dh.ts';
 
 /** One device to encrypt for. A session in the record is used; without one, the bundle starts a new session. */
@@ -26,6 +24,8 @@ export interface Encrypted {
   readonly keys: readonly EncryptedKey[];
   /** The `<payload/>`; null for an empty message. */
   readonly payload: Uint8Array | null;
+  /** The legacy `<iv/>`, 12 bytes; null in OMEMO 2. */
+  readonly iv: Uint8Array | null;
   /** By index into `targets`: the records to store in the same transaction as the message. */
   readonly records: ReadonlyMap<number, SessionRecord>;
   /** Devices left out; the others are encrypted for all the same. */
@@ -33,7 +33,7 @@ export interface Encrypted {
 }
 
 function startSession(own: OwnDevice, bundle: Bundle, wire: Wire, random: RandomBytes): Result<Session> {
-  const checked = checkBundle(bundle);
+  const checked = checkBundle(bundle, wire.name);
   if (!checked.ok) return checked;
   const { identityKey, signedPrekey, signedPrekeyId, prekeys } = checked.value;
   // §5.4: "A random pk entry is selected".
@@ -62,10 +62,10 @@ function startSession(own: OwnDevice, bundle: Bundle, wire: Wire, random: Random
 function encryptFor(
   own: OwnDevice,
   target: EncryptTarget,
+  wire: Wire,
   plaintext: Uint8Array,
   random: RandomBytes,
 ): Result<{ readonly key: EncryptedKey; readonly record: SessionRecord }> {
-  const wire = wireOmemo2;
   const existing = currentSession(target.record, wire.name);
   let session = existing;
   if (session === null) {
@@ -75,7 +75,7 @@ function encryptFor(
     if (!started.ok) return started;
     session = started.value;
   }
-  const step = ratchetForward(session.ratchet, wire.rootChainInfo, random);
+  const step = ratchetForward(session.ratchet, wire.ratchet.rootInfo, random);
   if (!step.ok) return step;
   const { state, header, messageKey } = step.value;
   const { initiator, pending, theirIdentityKey, ephemeralKey } = session;
@@ -87,7 +87,9 @@ function encryptFor(
   const message = wire.seal(messageKey, associatedData, header, plaintext);
   wipe(messageKey);
   const data =
-    pending === null ? message : encodeKeyExchange({ ...pending, identityKey: own.identityKey, ephemeralKey, message });
+    pending === null
+      ? message
+      : wire.writeKeyExchange({ ...pending, identityKey: own.identityKey, ephemeralKey, message }, own.deviceId);
   return {
     ok: true,
     value: {
@@ -98,21 +100,24 @@ function encryptFor(
 }
 
 /**
- * Encrypts `content` (an SCE envelope; null: an empty message, XEP-0384 §5.5.3) for each target. The order of `keys`
- * is the order of the targets without those in `failures`. Nothing given is changed.
+ * Encrypts `content` (an SCE envelope, or the UTF-8 text of a legacy message; null: an empty message, XEP-0384 §5.5.3)
+ * for each target. The order of `keys` is the order of the targets without those in `failures`. Nothing given is
+ * changed.
  */
 export function encrypt(
   own: OwnDevice,
   targets: readonly EncryptTarget[],
   content: Uint8Array | null,
   random: RandomBytes,
+  format: WireFormat = 'omemo2',
 ): Encrypted {
-  const sealed = content === null ? { payload: null, keyMaterial: EMPTY_KEY } : sealPayload(content, random);
+  const wire = wireOf(format);
+  const sealed = wire.sealPayload(content, random);
   const keys: EncryptedKey[] = [];
   const records = new Map<number, SessionRecord>();
   const failures: { index: number; error: AppError }[] = [];
   targets.forEach((target, index) => {
-    const result = encryptFor(own, target, sealed.keyMaterial, random);
+    const result = encryptFor(own, target, wire, sealed.keyMaterial, random);
     if (result.ok) {
       keys.push(result.value.key);
       records.set(index, result.value.record);
@@ -120,6 +125,6 @@ export function encrypt(
       failures.push({ index, error: result.error });
     }
   });
-  if (content !== null) wipe(sealed.keyMaterial);
-  return { keys, payload: sealed.payload, records, failures };
+  wipe(sealed.keyMaterial);
+  return { keys, payload: sealed.payload, iv: sealed.iv, records, failures };
 }

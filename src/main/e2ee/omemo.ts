@@ -1,5 +1,5 @@
 /**
- * OMEMO 2 (XEP-0384 0.9.1): what the rest of Bothy calls. Plain state in, plain state and bytes out; no state is ever
+ * OMEMO 2 (XEP-0384 0.9.1) and the legacy version most clients speak (0.3.0), with one identity: what the rest of Bothy calls. Plain state in, plain state and bytes out; no state is ever
  * changed in place, so whatever is not stored has not happened. Call `ready` first.
  */
 import { checkBundle } from './bundle-check.ts';
@@ -7,6 +7,7 @@ import { type Decrypted, decrypt, type IncomingEnvelope, identityOf } from './de
 import { signLabel, verifyLabel } from './device-label.ts';
 import { type Encrypted, type EncryptTarget, encrypt } from './encrypt.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { legacyBundleOf, readLegacyBundle } from './legacy-bundle.ts';
 import { bundleOf, createOwnDevice, maintainOwnDevice, type OwnDevice } from './own-device.ts';
 import { parseOwnDevice, serializeOwnDevice } from './own-device-format.ts';
 import { ready } from './primitives/sodium.ts';
@@ -24,9 +25,11 @@ export {
   fingerprintOf,
   hasSession,
   identityOf,
+  legacyBundleOf,
   maintainOwnDevice,
   parseOwnDevice,
   parseRecord,
+  readLegacyBundle,
   ready,
   serializeOwnDevice,
   serializeRecord,

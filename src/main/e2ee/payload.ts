@@ -5,24 +5,23 @@ import { concat, utf8 } from './bytes.ts';
 import { forged, malformed } from './failures.ts';
 import { wipe } from './primitives/sodium.ts';
 import type { RandomBytes } from './types.ts';
+import type { SealedPayload } from './wire.ts';
 
 const PAYLOAD_INFO = utf8('OMEMO Payload');
 const KEY_BYTES = 32;
 
 /** What an empty message carries instead of a key (§5.5.3). */
-export const EMPTY_KEY = new Uint8Array(KEY_BYTES);
+const EMPTY_KEY = new Uint8Array(KEY_BYTES);
 
-/** `keyMaterial`, 48 bytes (key ‖ MAC), goes to each device through its ratchet. */
-export function sealPayload(
-  content: Uint8Array,
-  random: RandomBytes,
-): { readonly payload: Uint8Array; readonly keyMaterial: Uint8Array } {
+/** Key material: key 32 ‖ MAC 16. Null content: an empty message. */
+export function sealPayload(content: Uint8Array | null, random: RandomBytes): SealedPayload {
+  if (content === null) return { payload: null, iv: null, keyMaterial: EMPTY_KEY.slice() };
   const key = random(KEY_BYTES);
   const keys = cipherKeys(key, PAYLOAD_INFO);
   const payload = encryptWith(keys, content);
   const keyMaterial = concat(key, macOf(keys, payload));
   wipe(key, keys.material);
-  return { payload, keyMaterial };
+  return { payload, iv: null, keyMaterial };
 }
 
 /** Null content: an empty message. */

@@ -51,11 +51,11 @@ function varint(value: number): Uint8Array {
   return bytes;
 }
 
-function uint32Field(field: number, value: number): Uint8Array {
+export function uint32Field(field: number, value: number): Uint8Array {
   return concat(Uint8Array.of((field << 3) | VARINT), varint(value));
 }
 
-function bytesField(field: number, value: Uint8Array): Uint8Array {
+export function bytesField(field: number, value: Uint8Array): Uint8Array {
   return concat(Uint8Array.of((field << 3) | BYTES), varint(value.length), value);
 }
 
@@ -83,7 +83,7 @@ export function encodeKeyExchange(exchange: KeyExchange): Uint8Array {
 }
 
 /** What one message's fields must be; `size` is exact. */
-type Schema = Readonly<
+export type Schema = Readonly<
   Record<number, { readonly type: 'uint32' } | { readonly type: 'bytes'; readonly size?: number }>
 >;
 
@@ -92,8 +92,8 @@ interface Fields {
   readonly bytes: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Null when the bytes are not exactly such a message. All fields of the schema are required. */
-function decodeFields(data: Uint8Array, schema: Schema): Fields | null {
+/** Null when the bytes are not exactly such a message. Which fields are required is for the caller to say. */
+export function decodeFields(data: Uint8Array, schema: Schema): Fields | null {
   if (data.length > MAX_MESSAGE_BYTES) return null;
   const numbers = new Map<number, number>();
   const bytes = new Map<number, Uint8Array>();

@@ -62,6 +62,12 @@ function writeSession(out: ByteWriter, session: Session): void {
   out.u32(ratchet.received);
   out.sized(ratchet.pastRemotes);
   out.sized(ratchet.skipped);
+  if (session.wire === 'omemo2') return;
+  out.u8(ratchet.pastChains.length);
+  for (const { remote, chain } of ratchet.pastChains) {
+    out.fixed(remote);
+    writeChain(out, chain);
+  }
 }
 
 function readSession(from: ByteReader): Session {
@@ -81,6 +87,10 @@ function readSession(from: ByteReader): Session {
   const pastRemotes = from.sized();
   const skipped = from.sized();
   if (skipped.length % SKIPPED_ENTRY_BYTES !== 0) throw new RangeError('stored skipped keys have a wrong length');
+  const pastChains = Array.from({ length: wire === 'omemo2' ? 0 : from.u8() }, () => ({
+    remote: from.fixed(32),
+    chain: { key: from.fixed(32), next: from.u32() },
+  }));
   return {
     wire,
     initiator: (flags & FLAG.initiator) !== 0,
@@ -96,6 +106,7 @@ function readSession(from: ByteReader): Session {
       receiving,
       previousCount,
       skipped,
+      pastChains,
       received,
       pastRemotes,
       heartbeat: (flags & FLAG.heartbeat) !== 0,

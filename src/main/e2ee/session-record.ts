@@ -66,9 +66,10 @@ export function hasSession(record: SessionRecord | null, wire: WireFormat = 'ome
 }
 
 /**
- * Gives a broken session up: the next message starts a new one from the bundle, while what the other side still sends
+ * Gives a broken session of one wire format up: the next message starts a new one from the bundle, while what the other side still sends
  * on the old ones can be read.
  */
-export function archiveSessions(record: SessionRecord): SessionRecord {
-  return { version: 1, sessions: record.sessions.map((session) => ({ ...session, sendable: false })) };
+export function archiveSessions(record: SessionRecord, wire: WireFormat = 'omemo2'): SessionRecord {
+  const archive = (session: Session) => (session.wire === wire ? { ...session, sendable: false } : session);
+  return { version: 1, sessions: record.sessions.map(archive) };
 }

@@ -22,16 +22,27 @@ export interface Bundle {
   readonly signedPrekeyId: number;
   /** X25519 public key, 32 bytes. */
   readonly signedPrekey: Uint8Array;
-  /** Ed25519 signature over the 32 bytes of the signed prekey, 64 bytes. */
+  /** 64 bytes: Ed25519 over the 32 bytes of the signed prekey; of a legacy bundle, XEdDSA over 0x05 and those. */
   readonly signedPrekeySignature: Uint8Array;
   /** X25519 public keys, 32 bytes each; at least one. */
+  readonly prekeys: readonly { readonly id: number; readonly key: Uint8Array }[];
+}
+
+/** What a device publishes for `eu.siacs.conversations.axolotl`: public keys are 33 bytes, 0x05 ‖ X25519. */
+export interface LegacyBundle {
+  readonly deviceId: DeviceId;
+  readonly identityKey: Uint8Array;
+  readonly signedPrekeyId: number;
+  readonly signedPrekey: Uint8Array;
+  /** XEdDSA over the 33 bytes of the signed prekey, 64 bytes. */
+  readonly signedPrekeySignature: Uint8Array;
   readonly prekeys: readonly { readonly id: number; readonly key: Uint8Array }[];
 }
 
 /** One `<key/>` of an encrypted message. */
 export interface EncryptedKey {
   readonly deviceId: DeviceId;
-  /** True: `data` is an OMEMOKeyExchange; false: an OMEMOAuthenticatedMessage. */
+  /** True: `data` is an OMEMOKeyExchange (PreKeySignalMessage); false: an OMEMOAuthenticatedMessage (SignalMessage). */
   readonly keyExchange: boolean;
   readonly data: Uint8Array;
 }

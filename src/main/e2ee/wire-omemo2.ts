@@ -1,8 +1,18 @@
 /** The wire format `urn:xmpp:omemo:2` (XEP-0384 §4). */
 import { cipherKeys, decryptWith, encryptWith, macOf } from './authenticated-cipher.ts';
 import { concat, utf8 } from './bytes.ts';
+import { openPayload, sealPayload } from './payload.ts';
+import { verify } from './primitives/ed25519.ts';
 import { wipe } from './primitives/sodium.ts';
-import { decodeAuthenticated, decodeMessage, encodeAuthenticated, encodeMessage } from './protobuf.ts';
+import {
+  decodeAuthenticated,
+  decodeKeyExchange,
+  decodeMessage,
+  encodeAuthenticated,
+  encodeKeyExchange,
+  encodeMessage,
+} from './protobuf.ts';
+import { MAX_SKIP } from './ratchet/skipped-keys.ts';
 import type { Wire } from './wire.ts';
 
 const MESSAGE_KEY_INFO = utf8('OMEMO Message Key Material');
@@ -10,7 +20,9 @@ const MESSAGE_KEY_INFO = utf8('OMEMO Message Key Material');
 export const wireOmemo2: Wire = {
   name: 'omemo2',
   keyAgreementInfo: utf8('OMEMO X3DH'),
-  rootChainInfo: utf8('OMEMO Root Chain'),
+  ratchet: { rootInfo: utf8('OMEMO Root Chain'), maxSkip: MAX_SKIP, pastChains: 0 },
+
+  signedPrekeyFits: verify,
 
   // §4.2: who sends this message does not matter.
   associatedData: ({ initiator, responder }) => concat(initiator, responder),
@@ -41,4 +53,9 @@ export const wireOmemo2: Wire = {
     wipe(keys.material);
     return plaintext;
   },
+
+  writeKeyExchange: encodeKeyExchange,
+  readKeyExchange: decodeKeyExchange,
+  sealPayload,
+  openPayload,
 };

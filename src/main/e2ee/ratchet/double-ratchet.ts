@@ -14,7 +14,6 @@ import type { RandomBytes } from '../types.ts';
 import { stepRoot } from './kdf-chain.ts';
 import {
   findSkipped,
-  MAX_SKIP,
   NO_SKIPPED_KEYS,
   type SkippedKey,
   skippedKeyAt,
@@ -23,6 +22,26 @@ import {
   withSkipped,
 } from './skipped-keys.ts';
 import { type Chain, skipChain, stepChain } from './symmetric-ratchet.ts';
+
+/** What the wire formats do differently. */
+export interface RatchetRules {
+  /** HKDF info of the root chain. */
+  readonly rootInfo: Uint8Array;
+  /** Keys kept per session, and keys skipped in one chain by one message. */
+  readonly maxSkip: number;
+  /**
+   * How many finished receiving chains stay open. 0: the other side's `pn` says exactly where a chain ended, and the
+   * keys up to there are all that is kept. Otherwise `pn` is not looked at (libsignal's is off by one).
+   */
+  readonly pastChains: number;
+}
+
+/** A receiving chain after which the other side has begun another. */
+export interface PastChain {
+  /** Their ratchet key, 32 bytes. */
+  readonly remote: Uint8Array;
+  readonly chain: Chain;
+}
 
 export interface RatchetState {
   /** 32 bytes. */
@@ -38,6 +57,8 @@ export interface RatchetState {
   readonly previousCount: number;
   /** Keys of messages not arrived yet, oldest first (see skipped-keys.ts). */
   readonly skipped: Uint8Array;
+  /** Newest first; always empty where `RatchetRules.pastChains` is 0. */
+  readonly pastChains: readonly PastChain[];
   /** How many messages were received: the clock by which skipped keys grow old. */
   readonly received: number;
   /** First 8 bytes of their earlier ratchet keys, newest last: tells a replay from a forgery. */
@@ -71,6 +92,7 @@ function freshState(rootKey: Uint8Array, own: KeyPair | null, remote: Uint8Array
     receiving: null,
     previousCount: 0,
     skipped: NO_SKIPPED_KEYS,
+    pastChains: [],
     received: 0,
     pastRemotes: NOTHING,
     heartbeat: false,
@@ -124,7 +146,7 @@ export interface Received<T> {
 export function ratchetReceive<T>(
   state: RatchetState,
   header: RatchetHeader,
-  rootInfo: Uint8Array,
+  rules: RatchetRules,
   open: Opener<T>,
 ): Result<Received<T>> {
   const late = findSkipped(state.skipped, header.ratchetKey, header.n);
@@ -133,11 +155,13 @@ export function ratchetReceive<T>(
   const current = state.remote !== null && same(state.remote, header.ratchetKey);
   if (current && state.receiving !== null) {
     if (header.n < state.receiving.next) return replayed();
-    return receiveOn(state, state.receiving, header, [], open);
+    return receiveOn(state, state.receiving, header, [], rules, open);
   }
+  const past = state.pastChains.find(({ remote }) => same(remote, header.ratchetKey));
+  if (past !== undefined) return receiveOnPast(state, past, header, rules, open);
   if (!current && isPastRemote(state, header.ratchetKey)) return replayed();
   if (state.own === null || current) return forged('answers a message that was never sent');
-  return receiveTurn(state, state.own, header, rootInfo, open);
+  return receiveTurn(state, state.own, header, rules, open);
 }
 
 function receiveLate<T>(state: RatchetState, at: number, open: Opener<T>): Result<Received<T>> {
@@ -155,18 +179,21 @@ function receiveTurn<T>(
   state: RatchetState,
   own: KeyPair,
   header: RatchetHeader,
-  rootInfo: Uint8Array,
+  rules: RatchetRules,
   open: Opener<T>,
 ): Result<Received<T>> {
   // Their next ratchet key answers ours; a second one without ours in between is the same chain's own doing.
   let skipped: readonly SkippedKey[] = [];
-  if (state.receiving !== null && state.remote !== null && header.pn > state.receiving.next) {
-    if (header.pn - state.receiving.next > MAX_SKIP) return tooFarAhead();
+  let { pastChains } = state;
+  if (state.receiving !== null && state.remote !== null && rules.pastChains > 0) {
+    pastChains = [{ remote: state.remote, chain: state.receiving }, ...pastChains].slice(0, rules.pastChains);
+  } else if (state.receiving !== null && state.remote !== null && header.pn > state.receiving.next) {
+    if (header.pn - state.receiving.next > rules.maxSkip) return tooFarAhead();
     skipped = skipChain(state.receiving, header.pn, state.remote).skipped;
   }
   const secret = sharedSecret(own, header.ratchetKey);
   if (secret === null) return forged('ratchet key of small order');
-  const { rootKey, chainKey } = stepRoot(state.rootKey, secret, rootInfo);
+  const { rootKey, chainKey } = stepRoot(state.rootKey, secret, rules.rootInfo);
   wipe(secret);
   const pastRemotes =
     state.remote === null
@@ -179,10 +206,36 @@ function receiveTurn<T>(
     remote: header.ratchetKey.slice(),
     sending: null,
     previousCount: state.sending === null ? state.previousCount : state.sending.next,
+    pastChains,
     pastRemotes,
     heartbeat: false,
   };
-  return receiveOn(turned, { key: chainKey, next: 0 }, header, skipped, open);
+  return receiveOn(turned, { key: chainKey, next: 0 }, header, skipped, rules, open);
+}
+
+/** A late message of a chain that stays open: it says nothing about where the other side is now. */
+function receiveOnPast<T>(
+  state: RatchetState,
+  past: PastChain,
+  header: RatchetHeader,
+  rules: RatchetRules,
+  open: Opener<T>,
+): Result<Received<T>> {
+  if (header.n < past.chain.next) return replayed();
+  if (header.n - past.chain.next > rules.maxSkip) return tooFarAhead();
+  const { chain: at, skipped } = skipChain(past.chain, header.n, past.remote);
+  const { messageKey, chain } = stepChain(at);
+  const opened = open(messageKey);
+  wipe(messageKey);
+  if (opened === null) {
+    for (const { messageKey: unused } of skipped) wipe(unused);
+    return forged('wrong seal');
+  }
+  const received = state.received + 1;
+  const store = withSkipped(state.skipped, skipped, received, rules.maxSkip);
+  const pastChains = state.pastChains.map((candidate) => (candidate === past ? { ...past, chain } : candidate));
+  const next = { ...state, pastChains, received, skipped: withoutAged(store, received) };
+  return { ok: true, value: { state: next, opened, late: true, heartbeatDue: false } };
 }
 
 function receiveOn<T>(
@@ -190,9 +243,10 @@ function receiveOn<T>(
   chain: Chain,
   header: RatchetHeader,
   alreadySkipped: readonly SkippedKey[],
+  rules: RatchetRules,
   open: Opener<T>,
 ): Result<Received<T>> {
-  if (header.n - chain.next > MAX_SKIP) return tooFarAhead();
+  if (header.n - chain.next > rules.maxSkip) return tooFarAhead();
   const ratchetKey = state.remote ?? header.ratchetKey;
   const { chain: at, skipped } = skipChain(chain, header.n, ratchetKey);
   const { messageKey, chain: receiving } = stepChain(at);
@@ -203,7 +257,7 @@ function receiveOn<T>(
     return forged('wrong seal');
   }
   const received = state.received + 1;
-  const store = withSkipped(state.skipped, [...alreadySkipped, ...skipped], received);
+  const store = withSkipped(state.skipped, [...alreadySkipped, ...skipped], received, rules.maxSkip);
   const heartbeatDue = header.n >= HEARTBEAT_AT && !state.heartbeat;
   return {
     ok: true,

@@ -12,7 +12,7 @@ export interface SkippedKey {
   readonly messageKey: Uint8Array;
 }
 
-/** XEP-0384 §4.3 (MAX_SKIP): keys kept per session, and keys skipped in one chain by one message. */
+/** XEP-0384 §4.3 (MAX_SKIP), for OMEMO 2: keys kept per session, and keys skipped in one chain by one message. */
 export const MAX_SKIP = 1000;
 /** A skipped key is given up when so many later messages came in (§4.3: deterministic events rather than time). */
 export const MAX_AGE_IN_MESSAGES = 2000;
@@ -69,8 +69,13 @@ export function newestSkipped(store: Uint8Array, limit: number): Uint8Array {
   return surplus > 0 ? store.slice(surplus) : store;
 }
 
-/** Adds keys and drops the oldest beyond `MAX_SKIP`. `received` is the session's receive count. */
-export function withSkipped(store: Uint8Array, keys: readonly SkippedKey[], received: number): Uint8Array {
+/** Adds keys and drops the oldest beyond `limit`. `received` is the session's receive count. */
+export function withSkipped(
+  store: Uint8Array,
+  keys: readonly SkippedKey[],
+  received: number,
+  limit: number,
+): Uint8Array {
   if (keys.length === 0) return store;
   const grown = new Uint8Array(store.length + keys.length * SKIPPED_ENTRY_BYTES);
   grown.set(store);
@@ -83,7 +88,7 @@ export function withSkipped(store: Uint8Array, keys: readonly SkippedKey[], rece
     messageKey.fill(0);
     at += SKIPPED_ENTRY_BYTES;
   }
-  return newestSkipped(grown, MAX_SKIP);
+  return newestSkipped(grown, limit);
 }
 
 /** Drops the entries that have grown too old. */
