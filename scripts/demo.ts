@@ -10,7 +10,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Prosody, prosodyMissing, startProsody } from '../test/support/prosody.ts';
-import { electronWindows } from './demo/open-windows.ts';
+import { installDebianPackages } from './debian-packages.ts';
+import { openWindows } from './demo/open-windows.ts';
 import { Person } from './demo/person.ts';
 import { playStory, type Step } from './demo/story.ts';
 
@@ -45,8 +46,7 @@ async function play(): Promise<readonly Step[]> {
   await rm(pictures, { recursive: true, force: true });
   await mkdir(pictures, { recursive: true });
   const folder = await mkdtemp(join(tmpdir(), 'bothy-demo-'));
-  const windows = await electronWindows(folder);
-  if (typeof windows === 'string') throw new Error(`No Electron for the demo: ${windows}`);
+  const windows = await openWindows(folder, say);
   const noServer = prosodyMissing();
   if (noServer !== null) say(`${noServer}: playing the part that needs no server.`);
   const server = noServer === null ? await openServer(folder) : null;
@@ -81,6 +81,7 @@ async function play(): Promise<readonly Step[]> {
   return steps;
 }
 
+installDebianPackages();
 const built = spawnSync('electron-vite', ['build', '--logLevel', 'warn'], {
   cwd: root,
   stdio: 'inherit',
