@@ -1,4 +1,4 @@
-/** Delivery states of an outgoing message: a pure reducer that never goes backwards. */
+/** Delivery states of an outgoing message: a pure reducer. What a device has acknowledged never goes backwards. */
 import type { RouteKind } from './routing.ts';
 
 export type DeliveryState = 'queued' | 'sending' | 'on-server' | 'on-device' | 'read' | 'failed';
@@ -8,6 +8,8 @@ export type DeliveryEvent =
   | { readonly type: 'interrupted' }
   /** The server acknowledged the stanza (XEP-0198). */
   | { readonly type: 'server-accepted' }
+  /** The server gave the stanza back: what it had, it has no longer. */
+  | { readonly type: 'returned' }
   /** A device of the contact acknowledged it itself, end to end. */
   | { readonly type: 'device-acknowledged' }
   | { readonly type: 'displayed' }
@@ -30,7 +32,8 @@ function atLeast(state: DeliveryState, next: Exclude<DeliveryState, 'failed'>): 
 
 /**
  * The next state. Proof of delivery (server, device, read) outranks everything, even `failed`; an interruption only
- * takes back `sending`, which was never a promise; giving up never takes back proof.
+ * takes back `sending`, which was never a promise; giving up never takes back proof. Only the server itself takes back
+ * its own word, by returning the stanza.
  */
 export function deliveryReducer(state: DeliveryState, event: DeliveryEvent): DeliveryState {
   switch (event.type) {
@@ -40,6 +43,8 @@ export function deliveryReducer(state: DeliveryState, event: DeliveryEvent): Del
       return state === 'sending' ? 'queued' : state;
     case 'server-accepted':
       return atLeast(state, 'on-server');
+    case 'returned':
+      return state === 'on-server' || state === 'sending' ? 'queued' : state;
     case 'device-acknowledged':
       return atLeast(state, 'on-device');
     case 'displayed':

@@ -2,7 +2,7 @@
 import { ok } from '../../shared/errors.ts';
 import type { DeviceId } from '../../shared/model.ts';
 import * as omemo from '../e2ee/omemo.ts';
-import type { RandomBytes } from '../e2ee/types.ts';
+import type { RandomBytes, WireFormat } from '../e2ee/types.ts';
 import type { MessageCipher } from '../messaging/message-cipher.ts';
 import type { Store } from '../storage/records.ts';
 
@@ -55,15 +55,15 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
 
   return {
     canonicalIdentity,
-    hasSession: (identityKey, deviceId) => omemo.hasSession(recordOf(identityKey, deviceId)),
+    hasSession: (identityKey, deviceId, wire) => omemo.hasSession(recordOf(identityKey, deviceId), wire),
 
-    encrypt(recipients, plaintext) {
+    encrypt(recipients, plaintext, wire) {
       const targets = recipients.map((recipient) => ({
         deviceId: recipient.deviceId,
         record: recordOf(recipient.identityKey, recipient.deviceId),
         bundle: recipient.bundle,
       }));
-      const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random);
+      const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random, wire);
       const failed = new Set(encrypted.failures.map((failure) => failure.index));
       const made = encrypted.keys.values();
       const keys = recipients.map((recipient, index) => {
@@ -71,21 +71,24 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
         if (record) keepRecord(recipient.identityKey, recipient.deviceId, record);
         return failed.has(index) ? null : (made.next().value ?? null);
       });
-      return { payload: encrypted.payload, keys };
+      return { payload: encrypted.payload, iv: encrypted.iv, keys };
     },
 
     decrypt(input) {
       const identityKey =
-        input.senderIdentity ?? (input.key.keyExchange ? statedIdentity(input.key.data, canonicalIdentity) : null);
+        input.senderIdentity ??
+        (input.key.keyExchange ? statedIdentity(input.key.data, input.wire, canonicalIdentity) : null);
       const record = identityKey ? recordOf(identityKey, input.senderDeviceId) : null;
       const result = omemo.decrypt(
         ownDevice(),
         record,
         {
+          wire: input.wire,
           senderDeviceId: input.senderDeviceId,
           keyExchange: input.key.keyExchange,
           data: input.key.data,
           payload: input.payload,
+          iv: input.iv,
         },
         now(),
       );
@@ -101,14 +104,15 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
       });
     },
 
-    statedIdentity: (key) => (key.keyExchange ? statedIdentity(key.data, canonicalIdentity) : null),
+    statedIdentity: (key, wire) => (key.keyExchange ? statedIdentity(key.data, wire, canonicalIdentity) : null),
 
-    forgetSession(identityKey, deviceId) {
+    forgetSession(identityKey, deviceId, wire) {
       const record = recordOf(identityKey, deviceId);
-      if (record) keepRecord(identityKey, deviceId, omemo.archiveSessions(record));
+      if (record) keepRecord(identityKey, deviceId, omemo.archiveSessions(record, wire));
     },
 
     ownBundle: () => omemo.bundleOf(ownDevice()),
+    ownLegacyBundle: () => omemo.legacyBundleOf(ownDevice()),
 
     maintain() {
       const maintained = omemo.maintainOwnDevice(ownDevice(), random, now());
@@ -116,7 +120,8 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
       return maintained !== null;
     },
 
-    checkBundle: omemo.checkBundle,
+    checkBundle: (bundle) => omemo.checkBundle(bundle),
+    checkLegacyBundle: omemo.readLegacyBundle,
     fingerprint: omemo.fingerprintOf,
 
     rolledBack() {
@@ -126,7 +131,11 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
   };
 }
 
-function statedIdentity(data: Uint8Array, canonical: (key: Uint8Array) => Uint8Array): Uint8Array | null {
-  const stated = omemo.identityOf(data);
+function statedIdentity(
+  data: Uint8Array,
+  wire: WireFormat,
+  canonical: (key: Uint8Array) => Uint8Array,
+): Uint8Array | null {
+  const stated = omemo.identityOf(data, wire);
   return stated.ok ? canonical(stated.value) : null;
 }

@@ -1,5 +1,6 @@
 /** What we keep of a person's devices, and what is said in the conversation when a new one appears. */
 import type { ContactId, DeviceId, TrustState } from '../../shared/model.ts';
+import type { WireFormat } from '../e2ee/types.ts';
 import type { DeviceRecord } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
@@ -25,6 +26,8 @@ export function learnDevice(
   owner: Owner,
   learned: {
     readonly deviceId: DeviceId;
+    /** What to write to it in; as it was, if it is not given. */
+    readonly wire?: WireFormat;
     readonly identityKey?: Uint8Array;
     readonly active?: boolean;
     readonly seenAt?: number;
@@ -39,7 +42,7 @@ export function learnDevice(
   const record: DeviceRecord = {
     owner,
     deviceId: learned.deviceId,
-    wire: existing?.wire ?? 'omemo2',
+    wire: learned.wire ?? existing?.wire ?? 'omemo2',
     label: existing?.label ?? '',
     identityKey: learned.identityKey ?? existing?.identityKey ?? null,
     // Another key under a known id is another device: nothing of the old one's trust carries over.
@@ -62,7 +65,10 @@ function changedTrust(existing: DeviceRecord, others: readonly DeviceRecord[]): 
 
 function isUnchanged(a: DeviceRecord, b: DeviceRecord): boolean {
   return (
-    (a.identityKey === null) === (b.identityKey === null) && a.active === b.active && a.lastSeenAt === b.lastSeenAt
+    (a.identityKey === null) === (b.identityKey === null) &&
+    a.wire === b.wire &&
+    a.active === b.active &&
+    a.lastSeenAt === b.lastSeenAt
   );
 }
 

@@ -2,6 +2,7 @@
 import type { Element } from '@xmpp/xml';
 import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { ContactId, DeviceId, Message, MessageId } from '../../shared/model.ts';
+import type { WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
@@ -17,7 +18,7 @@ import { asksForReceipt, receiptFor, receiptsIn } from './receipts.ts';
 import { addressPair, bareAddress, isAddressOf, isOwnAddress } from './recipients.ts';
 import { type Envelope, readEnvelope } from './sce-envelope.ts';
 import { contactFor, type Sender } from './sender.ts';
-import { bodyIn } from './text-body.ts';
+import { bodyElement, bodyIn } from './text-body.ts';
 
 const receiptsPerEnvelope = 100;
 
@@ -27,6 +28,7 @@ export interface Taken {
   readonly arrival: Arrival;
   readonly sender: Sender;
   readonly deviceId: DeviceId;
+  readonly wire: WireFormat;
   readonly identityKey: Uint8Array;
 }
 
@@ -45,7 +47,7 @@ export class EnvelopeReader {
 
   /** Inside the transaction of the decryption. `answered`: something encrypted goes back to the device anyway. */
   take(taken: Taken, plaintext: Uint8Array, after: AfterCommit): Result<{ readonly answered: boolean }> {
-    const envelope = readEnvelope(plaintext);
+    const envelope = taken.wire === 'omemo2' ? readEnvelope(plaintext) : legacyEnvelope(plaintext);
     if (!envelope.ok) return envelope;
     if (taken.sender.owner === 'self') return this.#takeOwn(taken, envelope.value, after);
     const contact = taken.sender.contact;
@@ -131,7 +133,7 @@ export class EnvelopeReader {
       }),
       senderOwner: direction === 'out' ? 'self' : contact.id,
       senderDeviceId: taken.deviceId,
-      encryption: 'omemo2',
+      encryption: taken.wire,
       route: taken.arrival.route,
       state: direction === 'out' ? 'on-server' : 'on-device',
       orderCounter: order?.counter ?? null,
@@ -207,6 +209,12 @@ export class EnvelopeReader {
       after,
     );
   }
+}
+
+/** Legacy OMEMO encrypts the text alone: who speaks with whom, and when, is what the stanza says. */
+function legacyEnvelope(plaintext: Uint8Array): Result<Envelope> {
+  const body = new TextDecoder().decode(plaintext);
+  return ok({ content: [bodyElement(body)], from: null, to: null, time: null });
 }
 
 /** XEP-0420 §4: from and to inside must be the two ends of this conversation, whatever route carried it. */

@@ -5,18 +5,16 @@
 import type { Element } from '@xmpp/xml';
 import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { MessageId } from '../../shared/model.ts';
-import type { EncryptedKey } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, IncomingStanza, Taking } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import { learnDevice, type Owner } from './device-records.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
+import { encryptedIn, type IncomingEncrypted } from './incoming-encrypted.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import type { MessageCipher } from './message-cipher.ts';
-import { type EncryptedElement, omemoNamespace, readEncrypted } from './omemo-stanza.ts';
 import { takePlainMessage } from './plain-messages.ts';
-import { isOwnAddress } from './recipients.ts';
 import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
 
@@ -64,49 +62,44 @@ export class Inbox {
   }
 
   #takeMessage(stanza: Element, arrival: Arrival, after: AfterCommit): Taking {
-    const encrypted = stanza.getChild('encrypted', omemoNamespace);
+    const encrypted = encryptedIn(this.#context, stanza, arrival);
     const sender = senderOf(this.#context, stanza, arrival);
     if (!sender) return 'refused';
     if (!encrypted) {
       takePlainMessage(this.#context, stanza, arrival, sender, after);
       return arrival.transport === 'libp2p' ? 'refused' : 'taken';
     }
-    const parsed = readEncrypted(encrypted);
-    if (!parsed.ok) {
-      this.#undecryptable(stanza, sender, 0, parsed.error, after);
+    if (!encrypted.ok) {
+      this.#undecryptable(stanza, sender, 0, encrypted.error, after);
       return 'refused';
     }
-    return this.#takeEncrypted(stanza, arrival, sender, parsed.value, after);
+    return this.#takeEncrypted(stanza, arrival, sender, encrypted.value, after);
   }
 
   #takeEncrypted(
     stanza: Element,
     arrival: Arrival,
     sender: Sender,
-    encrypted: EncryptedElement,
+    encrypted: IncomingEncrypted,
     after: AfterCommit,
   ): Taking {
     const self = selfOf(this.#context);
     if (sender.owner === 'self' && encrypted.sid === self.deviceId) return 'taken';
     const id = messageIdOf(stanza, encrypted);
-    const keys = encrypted.recipients
-      .filter((recipient) => isOwnAddress(this.#context, recipient.jid))
-      .flatMap((recipient) => recipient.keys)
-      .filter((key) => key.deviceId === self.deviceId);
-    if (keys.length === 0) {
+    if (encrypted.keys.length === 0) {
       const error = fail('encryption.not-for-us', 'A message was not encrypted for this device.').error;
-      return encrypted.payload ? this.#unreadable(stanza, arrival, sender, encrypted.sid, id, error, after) : 'taken';
+      return encrypted.payload ? this.#unreadable(stanza, arrival, sender, encrypted, id, error, after) : 'taken';
     }
-    const outcome = this.#decryptAny(sender.owner, arrival, encrypted, keys, id, after);
+    const outcome = this.#decryptAny(sender.owner, arrival, encrypted, id, after);
     if (outcome === 'duplicate') {
       if (arrival.kind === 'live' && sender.contact) this.#reader.acknowledgeAgain(sender.contact, id, arrival, after);
       return 'taken';
     }
-    if (outcome.ok) return this.#decrypted(stanza, arrival, sender, encrypted.sid, id, outcome.value, after);
+    if (outcome.ok) return this.#decrypted(stanza, arrival, sender, encrypted, id, outcome.value, after);
     // Decrypted before under another id (a replay): nothing to say (XEP-0384 §6). But never claimed to be read, either:
     // it may be somebody honest whose ratchet went back.
     if (outcome.error.code === 'encryption.replayed') return 'unreadable';
-    return this.#unreadable(stanza, arrival, sender, encrypted.sid, id, outcome.error, after);
+    return this.#unreadable(stanza, arrival, sender, encrypted, id, outcome.error, after);
   }
 
   /**
@@ -117,13 +110,13 @@ export class Inbox {
     stanza: Element,
     arrival: Arrival,
     sender: Sender,
-    sid: number,
+    { sid, wire }: IncomingEncrypted,
     id: MessageId,
     error: AppError,
     after: AfterCommit,
   ): Taking {
     const forContact = sender.owner !== 'self' && error.code !== 'encryption.not-for-us';
-    if (forContact) this.#care.broken({ contactId: sender.owner, deviceId: sid }, after);
+    if (forContact) this.#care.broken({ contactId: sender.owner, deviceId: sid, wire }, after);
     const name = `${sender.owner}/${sid}/${id}`;
     const mayHelp = error.code !== 'encryption.mismatch';
     if (mayHelp && arrival.route === 'direct' && !this.#awaited.has(name)) {
@@ -140,15 +133,15 @@ export class Inbox {
   #decryptAny(
     owner: Owner,
     arrival: Arrival,
-    encrypted: EncryptedElement,
-    keys: readonly EncryptedKey[],
+    encrypted: IncomingEncrypted,
     id: MessageId,
     after: AfterCommit,
   ): 'duplicate' | Result<Decrypted & { readonly identityKey: Uint8Array }> {
     let failure: AppError | null = null;
-    for (const key of keys) {
-      const known = this.#context.store.devices.get(owner, encrypted.sid)?.identityKey ?? null;
-      const identityKey = this.#context.cipher.statedIdentity(key) ?? known;
+    for (const key of encrypted.keys) {
+      const known =
+        this.#context.store.devices.get(owner, encrypted.sid)?.identityKey ?? this.#metNearby(owner, encrypted.sid);
+      const identityKey = this.#context.cipher.statedIdentity(key, encrypted.wire) ?? known;
       if (!identityKey) {
         failure ??= fail('encryption.no-session', 'A message came from a device this one has no session with.').error;
         continue;
@@ -165,10 +158,12 @@ export class Inbox {
       }
       if (this.#context.store.seen.has(identityKey, id)) return 'duplicate';
       const result = this.#context.cipher.decrypt({
+        wire: encrypted.wire,
         senderDeviceId: encrypted.sid,
         senderIdentity: identityKey,
         key,
         payload: encrypted.payload,
+        iv: encrypted.iv,
       });
       if (result.ok) {
         this.#context.crashPoint('inbox.decrypted');
@@ -176,6 +171,8 @@ export class Inbox {
         learnDevice(this.#context, after, owner, {
           deviceId: encrypted.sid,
           identityKey,
+          // What a device we know is written to in is for its owner's lists to say.
+          wire: this.#context.store.devices.get(owner, encrypted.sid)?.wire ?? encrypted.wire,
           ...(arrival.route === 'direct' ? this.#activeBySight(owner) : {}),
         });
         return ok({ ...result.value, identityKey });
@@ -183,6 +180,20 @@ export class Inbox {
       failure = result.error;
     }
     return { ok: false, error: failure ?? fail('encryption.not-for-us', 'There was no key for this device.').error };
+  }
+
+  /**
+   * Somebody met nearby may write from an account we know as another contact: the session belongs to the device, not to
+   * the address. The introduction inside then makes one contact of the two.
+   */
+  #metNearby(owner: Owner, sid: number): Uint8Array | null {
+    const { contacts, devices } = this.#context.store;
+    if (owner === 'self' || contacts.get(owner)?.xid !== null) return null;
+    for (const contact of contacts.list()) {
+      const identityKey = contact.jid === null ? devices.get(contact.id, sid)?.identityKey : null;
+      if (identityKey) return identityKey;
+    }
+    return null;
   }
 
   /** A contact without an account has nowhere else to announce a device than in front of us. */
@@ -195,7 +206,7 @@ export class Inbox {
     stanza: Element,
     arrival: Arrival,
     sender: Sender,
-    sid: number,
+    { sid, wire }: IncomingEncrypted,
     id: MessageId,
     decrypted: Decrypted & { readonly identityKey: Uint8Array },
     after: AfterCommit,
@@ -205,7 +216,7 @@ export class Inbox {
     let taking: Taking = 'taken';
     if (decrypted.plaintext) {
       const taken = this.#reader.take(
-        { id, stanza, arrival, sender, deviceId: sid, identityKey: decrypted.identityKey },
+        { id, stanza, arrival, sender, deviceId: sid, wire, identityKey: decrypted.identityKey },
         decrypted.plaintext,
         after,
       );
@@ -217,7 +228,7 @@ export class Inbox {
     }
     if (sender.owner === 'self') return taking;
     const due = (decrypted.newSession && !answered) || decrypted.heartbeatDue;
-    if (due) this.#care.answer({ contactId: sender.owner, deviceId: sid }, after);
+    if (due) this.#care.answer({ contactId: sender.owner, deviceId: sid, wire }, after);
     this.#lookForDevice(sender.contact, sid, arrival, after);
     return taking;
   }
@@ -266,9 +277,9 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** The stanza's id; where a client gives none, something that is the same each time the same bytes come. */
-function messageIdOf(stanza: Element, encrypted: EncryptedElement): MessageId {
+function messageIdOf(stanza: Element, encrypted: IncomingEncrypted): MessageId {
   const id: unknown = stanza.attrs['id'];
   if (typeof id === 'string' && id !== '' && id.length <= maxIdLength) return id as MessageId;
-  const own = encrypted.recipients[0]?.keys[0]?.data ?? new Uint8Array();
+  const own = encrypted.keys[0]?.data ?? new Uint8Array();
   return `bytes-${Buffer.from((encrypted.payload ?? own).slice(-24)).toString('hex')}` as MessageId;
 }

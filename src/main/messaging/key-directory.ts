@@ -6,7 +6,7 @@ import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
 import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { BareJid, ContactId, DeviceId } from '../../shared/model.ts';
-import type { Bundle } from '../e2ee/types.ts';
+import type { Bundle, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, SendTarget, Transport } from '../transports/transport.ts';
 import { accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
@@ -26,6 +26,15 @@ import {
   writeBundle,
   writeDeviceList,
 } from './key-nodes.ts';
+import {
+  legacyBundleNode,
+  legacyDevicesNode,
+  legacyFetchRequest,
+  readLegacyBundleElement,
+  readLegacyDeviceList,
+  writeLegacyBundle,
+  writeLegacyDeviceList,
+} from './legacy-nodes.ts';
 import { linkedDevices } from './recipients.ts';
 
 const requestTimeout = 15_000;
@@ -36,10 +45,10 @@ const retryBundleAfter = 60_000;
 export class KeyDirectory {
   readonly #context: MessagingContext;
   readonly #signal: AbortSignal;
-  readonly #bundles = new Map<string, { readonly bundle: Bundle; readonly at: number }>();
+  readonly #bundles = new Map<string, { readonly bundle: Bundle; readonly wire: WireFormat; readonly at: number }>();
   readonly #failedAt = new Map<string, number>();
-  /** Per owner: what their account announced since we signed in. */
-  readonly #lists = new Map<Owner, 'listed' | 'empty'>();
+  /** Per owner: what their account announced since we signed in, in each of the two versions. */
+  readonly #lists = new Map<Owner, Map<WireFormat, ReadonlySet<DeviceId>>>();
   #announcing: Promise<void> = Promise.resolve();
   #nextAnnouncement: Promise<void> | null = null;
 
@@ -50,11 +59,12 @@ export class KeyDirectory {
 
   /** Their account was asked and lists no device at all. */
   announcesNothing(owner: Owner): boolean {
-    return this.#lists.get(owner) === 'empty';
+    const lists = [...(this.#lists.get(owner)?.values() ?? [])];
+    return lists.length === 2 && lists.every((list) => list.size === 0);
   }
 
   listKnown(owner: Owner): boolean {
-    return this.#lists.has(owner);
+    return this.#lists.get(owner)?.size === 2;
   }
 
   /** A new session: what was missed while away must be asked for again. */
@@ -63,9 +73,9 @@ export class KeyDirectory {
     this.#failedAt.clear();
   }
 
-  cachedBundle(owner: Owner, deviceId: DeviceId): Bundle | null {
+  cachedBundle(owner: Owner, deviceId: DeviceId, wire: WireFormat): Bundle | null {
     const cached = this.#bundles.get(`${owner}/${deviceId}`);
-    return cached && this.#context.now() - cached.at < bundleLifetime ? cached.bundle : null;
+    return cached?.wire === wire && this.#context.now() - cached.at < bundleLifetime ? cached.bundle : null;
   }
 
   recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {
@@ -81,22 +91,38 @@ export class KeyDirectory {
   async fetchList(owner: Owner, jid: BareJid): Promise<Result<void>> {
     const transport = this.#context.xmpp();
     if (!transport) return fail('account.none', 'There is no account to ask through.');
-    const answer = await this.#ask(transport, { address: jid, devices: [] }, fetchRequest(jid, devicesNode, null));
+    const results = await Promise.all(
+      (['omemo2', 'omemo-legacy'] as const).map((wire) => this.#fetchListOf(transport, owner, jid, wire)),
+    );
+    return results.find((result) => !result.ok) ?? ok();
+  }
+
+  async #fetchListOf(transport: Transport, owner: Owner, jid: BareJid, wire: WireFormat): Promise<Result<void>> {
+    const node = wire === 'omemo2' ? devicesNode : legacyDevicesNode;
+    const answer = await this.#ask(transport, { address: jid, devices: [] }, fetchRequest(jid, node, null));
     if (!answer.ok) {
       if (answer.error.code !== 'stanza.not-found') return answer;
-      this.#applyList(owner, []);
+      this.#applyList(owner, wire, []);
       return ok();
     }
-    const item = fetchedItem(answer.value, devicesNode, null);
-    const list = item ? readDeviceList(item) : ok<ListedDevice[]>([]);
+    const item = fetchedItem(answer.value, node, null);
+    const list = item ? readIds(item, wire) : ok<DeviceId[]>([]);
     if (!list.ok) return list;
-    this.#applyList(owner, list.value);
+    this.#applyList(owner, wire, list.value);
     return ok();
   }
 
   /** The bundle of one device: from the device itself where it is linked, else from its owner's account. */
-  async fetchBundle(owner: Owner, contact: ContactRecord | null, deviceId: DeviceId): Promise<Result<Bundle>> {
-    const result = await this.#fetchBundle(owner, contact, deviceId);
+  async fetchBundle(
+    owner: Owner,
+    contact: ContactRecord | null,
+    deviceId: DeviceId,
+    wire: WireFormat = this.#context.store.devices.get(owner, deviceId)?.wire ?? 'omemo2',
+  ): Promise<Result<Bundle>> {
+    const result =
+      wire === 'omemo2'
+        ? await this.#fetchBundle(owner, contact, deviceId)
+        : await this.#fetchLegacyBundle(owner, contact, deviceId);
     const key = `${owner}/${deviceId}`;
     if (!result.ok) {
       this.#failedAt.set(key, this.#context.now());
@@ -104,7 +130,7 @@ export class KeyDirectory {
       return result;
     }
     this.#failedAt.delete(key);
-    this.#bundles.set(key, { bundle: result.value, at: this.#context.now() });
+    this.#bundles.set(key, { bundle: result.value, wire, at: this.#context.now() });
     inTransaction(this.#context, (after) => {
       if (owner !== 'self' && !this.#context.store.contacts.get(owner)) return;
       const existing = this.#context.store.devices.get(owner, deviceId);
@@ -140,36 +166,61 @@ export class KeyDirectory {
     return this.#context.cipher.checkBundle(bundle.value);
   }
 
+  async #fetchLegacyBundle(owner: Owner, contact: ContactRecord | null, deviceId: DeviceId): Promise<Result<Bundle>> {
+    const xmpp = this.#context.xmpp();
+    const jid = owner === 'self' ? (accountOf(this.#context)?.jid ?? null) : (contact?.jid ?? null);
+    if (!xmpp || !jid) return fail('transport.unreachable', 'The device cannot be asked for its keys now.');
+    const node = legacyBundleNode(deviceId);
+    const request = legacyFetchRequest(owner === 'self' ? null : jid, node);
+    const answer = await this.#ask(xmpp, { address: jid, devices: [] }, request);
+    if (!answer.ok) return answer;
+    const bundle = readLegacyBundleElement(fetchedItem(answer.value, node, null), deviceId);
+    return bundle.ok ? this.#context.cipher.checkLegacyBundle(bundle.value) : bundle;
+  }
+
   /** A PEP notification (XEP-0163 §4.3). `arrival.from` is the bare sender as the server vouches for it. */
   handleEvent(stanza: Element, arrival: Arrival): boolean {
     const items = stanza.getChild('event', pubsubEventNamespace)?.getChild('items', pubsubEventNamespace);
     if (!items) return false;
-    if (items.attrs['node'] !== devicesNode || arrival.transport === 'libp2p') return true;
+    const wire = wireOfNode(items.attrs['node']);
+    if (!wire || arrival.transport === 'libp2p') return true;
     const item = items.getChildren('item', pubsubEventNamespace).at(-1)?.getChildElements()[0];
-    const list = item ? readDeviceList(item) : null;
+    const list = item ? readIds(item, wire) : null;
     if (!list?.ok) return true;
     const account = accountOf(this.#context);
     if (account && arrival.from === account.jid) {
-      this.#applyList('self', list.value);
-      if (!list.value.some((device) => device.id === selfOf(this.#context).deviceId)) this.announce();
+      this.#applyList('self', wire, list.value);
+      if (!list.value.includes(selfOf(this.#context).deviceId)) this.announce();
       return true;
     }
     const contact = this.#context.store.contacts.byAddress(arrival.from);
-    if (contact) this.#applyList(contact.id, list.value);
+    if (contact) this.#applyList(contact.id, wire, list.value);
     return true;
   }
 
-  #applyList(owner: Owner, listed: readonly ListedDevice[]): void {
-    this.#lists.set(owner, listed.length > 0 ? 'listed' : 'empty');
+  /**
+   * A device may be on one list or on both. It is written to in the newer version where it announces that, and gone
+   * only when the list it was on says so: not because the other one came first.
+   */
+  #applyList(owner: Owner, wire: WireFormat, listed: readonly DeviceId[]): void {
+    const lists = this.#lists.get(owner) ?? new Map<WireFormat, ReadonlySet<DeviceId>>();
+    lists.set(wire, new Set(listed));
+    this.#lists.set(owner, lists);
+    const current = lists.get('omemo2');
     inTransaction(this.#context, (after) => {
       if (owner !== 'self' && !this.#context.store.contacts.get(owner)) return;
-      const ids = new Set(listed.map((device) => device.id));
-      for (const record of this.#context.store.devices.of(owner)) {
-        if (!ids.has(record.deviceId) && record.active) {
+      const { devices } = this.#context.store;
+      const ids = new Set([...lists.values()].flatMap((list) => [...list]));
+      for (const record of devices.of(owner)) {
+        if (!ids.has(record.deviceId) && record.active && lists.has(record.wire)) {
           learnDevice(this.#context, after, owner, { deviceId: record.deviceId, active: false });
         }
       }
-      for (const deviceId of ids) learnDevice(this.#context, after, owner, { deviceId, active: true });
+      for (const deviceId of ids) {
+        const isCurrent = current ? current.has(deviceId) : devices.get(owner, deviceId)?.wire === 'omemo2';
+        const spoken = isCurrent ? 'omemo2' : 'omemo-legacy';
+        learnDevice(this.#context, after, owner, { deviceId, active: true, wire: spoken });
+      }
       if (owner !== 'self') after(() => this.#changed(owner));
     });
   }
@@ -192,8 +243,10 @@ export class KeyDirectory {
       const transport = this.#context.xmpp();
       const account = accountOf(this.#context);
       if (!transport || !account || this.#signal.aborted) return;
-      const outcome = await this.#announceTo(transport, account.jid);
-      if (!outcome.ok) this.#context.log('warn', 'keys-not-published', { code: outcome.error.code });
+      for (const wire of ['omemo2', 'omemo-legacy'] as const) {
+        const outcome = await this.#announceTo(transport, account.jid, wire);
+        if (!outcome.ok) this.#context.log('warn', 'keys-not-published', { code: outcome.error.code, wire });
+      }
     });
     this.#nextAnnouncement = next;
     this.#announcing = next.catch((error: unknown) => {
@@ -202,26 +255,32 @@ export class KeyDirectory {
     return this.#announcing;
   }
 
-  async #announceTo(transport: Transport, jid: BareJid): Promise<Result<void>> {
+  async #announceTo(transport: Transport, jid: BareJid, wire: WireFormat): Promise<Result<void>> {
     const target: SendTarget = { address: jid, devices: [] };
-    const bundle = writeBundle(this.#context.cipher.ownBundle());
     const { deviceId } = selfOf(this.#context);
+    const current = wire === 'omemo2';
+    const { cipher, store } = this.#context;
+    const bundle = current ? writeBundle(cipher.ownBundle()) : writeLegacyBundle(cipher.ownLegacyBundle());
+    const bundleNode = current ? bundlesNode : legacyBundleNode(deviceId);
+    const listNode = current ? devicesNode : legacyDevicesNode;
+    const name = current ? 'published-bundle' : 'published-legacy-bundle';
     // The bundle goes first: nobody shall find a listed device without one.
     const fingerprint = `${jid} ${bundle.toString()}`;
-    if (this.#context.store.settings.getValue('published-bundle') !== JSON.stringify(fingerprint)) {
-      const published = await this.#publish(transport, target, bundlesNode, String(deviceId), bundle, true);
+    if (store.settings.getValue(name) !== JSON.stringify(fingerprint)) {
+      const itemId = current ? String(deviceId) : 'current';
+      const published = await this.#publish(transport, target, bundleNode, itemId, bundle, current);
       if (!published.ok) return published;
-      this.#context.store.settings.setValue('published-bundle', JSON.stringify(fingerprint));
+      store.settings.setValue(name, JSON.stringify(fingerprint));
     }
-    const answer = await this.#ask(transport, target, fetchRequest(null, devicesNode, null));
+    const answer = await this.#ask(transport, target, fetchRequest(null, listNode, null));
     if (!answer.ok && answer.error.code !== 'stanza.not-found') return answer;
-    const item = answer.ok ? fetchedItem(answer.value, devicesNode, null) : undefined;
-    const current = item ? readDeviceList(item) : ok<ListedDevice[]>([]);
-    const listed = current.ok ? current.value : [];
-    this.#applyList('self', listed);
-    if (listed.some((device) => device.id === deviceId)) return ok();
-    const list = writeDeviceList([...listed, { id: deviceId, label: null, labelSignature: null }]);
-    return this.#publish(transport, target, devicesNode, 'current', list, false);
+    const item = answer.ok ? fetchedItem(answer.value, listNode, null) : undefined;
+    const read = item ? readIds(item, wire) : ok<DeviceId[]>([]);
+    const listed = read.ok ? read.value : [];
+    this.#applyList('self', wire, listed);
+    if (listed.includes(deviceId)) return ok();
+    const list = current ? listWith(item, deviceId) : writeLegacyDeviceList([...listed, deviceId]);
+    return this.#publish(transport, target, listNode, 'current', list, false);
   }
 
   async #publish(
@@ -261,4 +320,22 @@ export class KeyDirectory {
   #ask(transport: Transport, target: SendTarget, iq: Element): Promise<Result<Element>> {
     return transport.request(iq, target, AbortSignal.any([this.#signal, AbortSignal.timeout(requestTimeout)]));
   }
+}
+
+function wireOfNode(node: unknown): WireFormat | null {
+  if (node === devicesNode) return 'omemo2';
+  return node === legacyDevicesNode ? 'omemo-legacy' : null;
+}
+
+function readIds(list: Element, wire: WireFormat): Result<DeviceId[]> {
+  if (wire === 'omemo-legacy') return readLegacyDeviceList(list);
+  const read = readDeviceList(list);
+  return read.ok ? ok(read.value.map((device) => device.id)) : read;
+}
+
+/** The list with one device more; the labels of the others stay as they are. */
+function listWith(list: Element | undefined, deviceId: DeviceId): Element {
+  const read = readDeviceList(list);
+  const listed: readonly ListedDevice[] = read.ok ? read.value : [];
+  return writeDeviceList([...listed, { id: deviceId, label: null, labelSignature: null }]);
 }

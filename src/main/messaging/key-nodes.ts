@@ -102,7 +102,7 @@ export function readBundle(element: Element | undefined, deviceId: DeviceId): Re
 }
 
 /** XEP-0384 says 1…2³¹−1; clients in use also write 0 and beyond. Whatever fits the protobuf is taken. */
-function parsePrekeyId(text: unknown): number | null {
+export function parsePrekeyId(text: unknown): number | null {
   if (typeof text !== 'string' || !/^[0-9]{1,10}$/.test(text)) return null;
   const id = Number(text);
   return id <= 0xffffffff ? id : null;

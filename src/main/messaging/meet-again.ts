@@ -1,10 +1,12 @@
 /** Taking an introduction: a contact's XID becomes known, and somebody known twice becomes one contact. */
-import type { ContactId, Message } from '../../shared/model.ts';
+import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
 import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith } from './conversation-timeline.ts';
 import type { Introduction } from './introductions.ts';
 import type { Outbox } from './outbox.ts';
+import { contentXml } from './seal.ts';
+import { textContentAgain } from './text-content.ts';
 
 export interface Met {
   readonly contact: ContactRecord;
@@ -58,8 +60,9 @@ function mergeInto(
   const queued = store.outbox.pending().filter((row) => row.contactId === gone.id);
   const rows = queued.map((row) => ({ row, targets: store.outbox.targets(row.id) }));
   const devices = store.devices.of(gone.id);
-  store.contacts.remove(gone.id);
   const into = conversationWith(context, kept.id);
+  const unread = [from?.id, into.id].flatMap((id) => (id ? (store.conversations.summary(id).firstUnread ?? []) : []));
+  store.contacts.remove(gone.id);
   for (const message of messages) {
     const [owner, device] = (message.senderDevice ?? '/').split('/');
     store.messages.insert({
@@ -69,7 +72,9 @@ function mergeInto(
       senderDeviceId: device ? Number(device) : null,
       orderCounter: null,
     });
+    if (message.failure) store.messages.setDelivery(message.id, message.state, message.route, message.failure);
   }
+  markReadBefore(context, into.id, unread);
   for (const device of devices) {
     if (!store.devices.get(kept.id, device.deviceId)) store.devices.put({ ...device, owner: kept.id });
   }
@@ -82,13 +87,30 @@ function mergeInto(
   });
 }
 
+/** What was read stays read: inserting counted it as new. */
+function markReadBefore(context: MessagingContext, id: ConversationId, unread: readonly MessageId[]): void {
+  const { conversations, messages } = context.store;
+  const [first] = unread
+    .flatMap((messageId) => messages.get(messageId) ?? [])
+    .sort((a, b) => a.sortAt - b.sortAt || a.sequence - b.sequence);
+  const before = first ? { before: { sortAt: first.sortAt, sequence: first.sequence } } : {};
+  const lastRead = messages.page(id, { ...before, limit: 1 }).messages[0];
+  if (lastRead) conversations.markRead(id, lastRead.id);
+}
+
 function moveRow(
   context: MessagingContext,
   row: OutboxRecord,
   targets: readonly OutboxTarget[],
   contactId: ContactId,
 ): void {
-  const { outbox } = context.store;
+  const { outbox, messages } = context.store;
+  const text = row.kind === 'text' ? messages.get(row.messageId) : null;
+  if (text && targets.every((target) => target.state === 'waiting')) {
+    // Nobody has it yet: encrypted under the addresses of the one contact, it may go every way that leads there.
+    outbox.add({ ...row, contactId, stage: 'plaintext', stanza: contentXml(textContentAgain(context, text)) });
+    return;
+  }
   const moved = outbox.add({ ...row, contactId, stage: 'plaintext' });
   if (row.stage !== 'encrypted') return;
   outbox.setEncrypted(

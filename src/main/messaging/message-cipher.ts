@@ -4,7 +4,7 @@
  */
 import type { Result } from '../../shared/errors.ts';
 import type { DeviceId } from '../../shared/model.ts';
-import type { Bundle, EncryptedKey } from '../e2ee/types.ts';
+import type { Bundle, EncryptedKey, LegacyBundle, WireFormat } from '../e2ee/types.ts';
 
 export interface CipherRecipient {
   readonly deviceId: DeviceId;
@@ -17,20 +17,25 @@ export interface CipherRecipient {
 export interface CipherOutput {
   /** Null for an empty message. */
   readonly payload: Uint8Array | null;
+  /** Of the legacy format alone. */
+  readonly iv: Uint8Array | null;
   /** One per recipient, in their order; null where that device has no session and no usable bundle. */
   readonly keys: readonly (EncryptedKey | null)[];
 }
 
 export interface CipherInput {
+  readonly wire: WireFormat;
   readonly senderDeviceId: DeviceId;
   /** The identity the message must come from, or null to take it from the key exchange itself. */
   readonly senderIdentity: Uint8Array | null;
   readonly key: EncryptedKey;
   readonly payload: Uint8Array | null;
+  /** Of the legacy format alone. */
+  readonly iv: Uint8Array | null;
 }
 
 export interface Decrypted {
-  /** Null: an empty message. */
+  /** An SCE envelope, or the UTF-8 text of a legacy message. Null: an empty message. */
   readonly plaintext: Uint8Array | null;
   /** A key exchange made a new session: the other side waits for any answer (XEP-0384 §6). */
   readonly newSession: boolean;
@@ -41,18 +46,22 @@ export interface Decrypted {
 }
 
 export interface MessageCipher {
-  hasSession(identityKey: Uint8Array, deviceId: DeviceId): boolean;
-  encrypt(recipients: readonly CipherRecipient[], plaintext: Uint8Array | null): CipherOutput;
+  hasSession(identityKey: Uint8Array, deviceId: DeviceId, wire: WireFormat): boolean;
+  encrypt(recipients: readonly CipherRecipient[], plaintext: Uint8Array | null, wire: WireFormat): CipherOutput;
   decrypt(input: CipherInput): Result<Decrypted>;
   /** The sender's identity, canonical, as the key exchange states it (proved only by decrypting); null when it is none. */
-  statedIdentity(key: EncryptedKey): Uint8Array | null;
+  statedIdentity(key: EncryptedKey, wire: WireFormat): Uint8Array | null;
   /** Forgets the session for sending; the next message begins with a key exchange. */
-  forgetSession(identityKey: Uint8Array, deviceId: DeviceId): void;
+  forgetSession(identityKey: Uint8Array, deviceId: DeviceId, wire: WireFormat): void;
   ownBundle(): Bundle;
+  /** The same keys as the legacy format publishes them. */
+  ownLegacyBundle(): LegacyBundle;
   /** Rotates the signed prekey and refills prekeys where due; true when the bundle changed. */
   maintain(): boolean;
   /** The bundle without unusable prekeys, or `encryption.bad-bundle`. */
   checkBundle(bundle: Bundle): Result<Bundle>;
+  /** Likewise, converted. */
+  checkLegacyBundle(bundle: LegacyBundle): Result<Bundle>;
   /** The form of an identity key under which its sessions and duplicate keys are kept, 32 bytes: two clients may write
    * the same key with and without its sign bit (XEP-0384 §4.2). */
   canonicalIdentity(identityKey: Uint8Array): Uint8Array;

@@ -80,16 +80,24 @@ export function writeEncryptedMessage(message: {
   readonly id: MessageId;
   readonly from: string;
   readonly to: string;
-  readonly encrypted: EncryptedElement;
+  /** Null: no device reads this format. */
+  readonly encrypted: EncryptedElement | null;
+  /** The element for devices that read only the legacy format (see legacy-stanza.ts). */
+  readonly legacy?: Element | null;
 }): Element {
-  return xml(
-    'message',
-    { type: 'chat', id: message.id, from: message.from, to: message.to },
-    writeEncrypted(message.encrypted),
-    xml('encryption', { xmlns: 'urn:xmpp:eme:0', namespace: omemoNamespace, name: 'OMEMO' }),
-    xml('store', { xmlns: 'urn:xmpp:hints' }),
-  );
+  const { encrypted, legacy } = message;
+  const namespace = legacy?.getNS() ?? omemoNamespace;
+  const stanza = xml('message', { type: 'chat', id: message.id, from: message.from, to: message.to });
+  if (encrypted) stanza.append(writeEncrypted(encrypted));
+  if (legacy) stanza.append(legacy);
+  stanza.append(xml('encryption', { xmlns: 'urn:xmpp:eme:0', namespace, name: 'OMEMO' }));
+  stanza.append(xml('store', { xmlns: 'urn:xmpp:hints' }));
+  // Servers and clients of the legacy format's time know a message by its body.
+  if (legacy?.getChild('payload')) stanza.append(xml('body', {}, unreadableHere));
+  return stanza;
 }
+
+const unreadableHere = 'This message is encrypted (OMEMO), and this app cannot show it.';
 
 function malformed(detail: string): Result<EncryptedElement> {
   return fail('encryption.malformed', 'A message was malformed and could not be decrypted.', '', detail);

@@ -1,7 +1,9 @@
 /** One queued stanza in memory: its row and targets as on disk, and what only matters while we run. */
 
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
+import type { DeviceId } from '../../shared/model.ts';
 import type { OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import { legacyNamespace, readLegacy } from './legacy-stanza.ts';
 import { parseElement } from './parse-xml.ts';
 
 export interface OutboxEntry {
@@ -18,10 +20,14 @@ export interface OutboxEntry {
   choice: RouteChoice | null;
   /** Given up; waits for the person. */
   failed: boolean;
+  /** The server returned it: its acknowledgement, which may come later, is worth nothing. */
+  returned: boolean;
   /** Encrypted again because a device could not read it: done once, then the person is told. */
   resealed: boolean;
   /** The `to` of the final stanza; '' before there is one. */
   readonly addressee: string;
+  /** Devices that will never acknowledge: they get it in the legacy format, which has no encrypted receipts. */
+  readonly silent: ReadonlySet<DeviceId>;
 }
 
 export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: boolean): OutboxEntry {
@@ -34,26 +40,34 @@ export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: bool
     acceptedAt: 0,
     choice: null,
     failed,
+    returned: false,
     resealed: false,
     get addressee() {
-      return addresseeOf(this.row);
+      return lookInto(this.row).addressee;
+    },
+    get silent() {
+      return lookInto(this.row).silent;
     },
   };
 }
 
 /** Rows are never changed in place, so each needs to be looked into once. */
-const addressees = new WeakMap<OutboxRecord, string>();
+const looked = new WeakMap<OutboxRecord, Pick<OutboxEntry, 'addressee' | 'silent'>>();
+const unsealed: Pick<OutboxEntry, 'addressee' | 'silent'> = { addressee: '', silent: new Set() };
 
-function addresseeOf(row: OutboxRecord): string {
-  if (row.stage !== 'encrypted') return '';
-  let addressee = addressees.get(row);
-  if (addressee === undefined) {
+function lookInto(row: OutboxRecord): Pick<OutboxEntry, 'addressee' | 'silent'> {
+  if (row.stage !== 'encrypted') return unsealed;
+  let found = looked.get(row);
+  if (found === undefined) {
     const stanza = parseElement(row.stanza);
     if (!stanza.ok) throw new Error('outbox stanza is not XML');
-    addressee = String(stanza.value.attrs['to'] ?? '');
-    addressees.set(row, addressee);
+    const legacy = stanza.value.getChild('encrypted', legacyNamespace);
+    const read = legacy ? readLegacy(legacy) : null;
+    const silent = new Set(read?.ok ? read.value.keys.map((key) => key.deviceId) : []);
+    found = { addressee: String(stanza.value.attrs['to'] ?? ''), silent };
+    looked.set(row, found);
   }
-  return addressee;
+  return found;
 }
 
 export const isForContact = (target: OutboxTarget): boolean => target.owner !== 'self';
@@ -63,7 +77,9 @@ export function isFinished(entry: OutboxEntry): boolean {
   if (entry.row.stage !== 'encrypted' || entry.busy.size > 0) return false;
   return entry.targets.every((target) => {
     if (target.state === 'done') return true;
-    if (target.state === 'accepted') return target.owner === 'self' || entry.row.kind === 'control';
+    if (target.state === 'accepted') {
+      return target.owner === 'self' || entry.row.kind === 'control' || entry.silent.has(target.deviceId);
+    }
     return target.state === 'failed' && entry.row.kind === 'control';
   });
 }

@@ -6,9 +6,9 @@
 import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import { type AppError, appError } from '../../shared/errors.ts';
-import type { ContactId, DeviceId, MessageId } from '../../shared/model.ts';
+import type { BareJid, ContactId, DeviceId, MessageId } from '../../shared/model.ts';
 import type { RoutePreference } from '../../shared/routing.ts';
-import type { OutboxTarget } from '../storage/records.ts';
+import type { OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
@@ -57,11 +57,10 @@ export class Outbox {
 
   /** Takes up what the last run left. */
   load(): void {
-    const { outbox, messages } = this.#context.store;
+    const { outbox } = this.#context.store;
     const oldest = this.#context.now() - keepAccepted;
     for (const row of outbox.pending()) {
-      const message = row.kind === 'text' ? messages.get(row.messageId) : null;
-      const entry = entryOf(row, outbox.targets(row.id), message?.state === 'failed');
+      const entry = this.#entryOf(row);
       const rests = entry.targets.length > 0 && entry.targets.every((target) => target.state !== 'waiting');
       if (isFinished(entry) || (rests && row.createdAt < oldest)) outbox.remove(row.id);
       else this.#queue(row.contactId).push(entry);
@@ -144,13 +143,18 @@ export class Outbox {
 
   /** The queue after rows were moved to another contact. */
   reload(contactId: ContactId): void {
-    const { outbox } = this.#context.store;
-    const rows = outbox.pending().filter((row) => row.contactId === contactId);
+    const rows = this.#context.store.outbox.pending().filter((row) => row.contactId === contactId);
     this.#queues.set(
       contactId,
-      rows.map((row) => entryOf(row, outbox.targets(row.id), false)),
+      rows.map((row) => this.#entryOf(row)),
     );
     this.#wake(contactId);
+  }
+
+  #entryOf(row: OutboxRecord): OutboxEntry {
+    const { outbox, messages } = this.#context.store;
+    const failed = row.kind === 'text' && messages.get(row.messageId)?.state === 'failed';
+    return entryOf(row, outbox.targets(row.id), failed);
   }
 
   setPreference(contactId: ContactId, preference: RoutePreference, after: AfterCommit): void {
@@ -187,17 +191,23 @@ export class Outbox {
     after(() => this.#wake(contactId));
   }
 
-  /** The server gave a stanza back. */
-  bounced(messageId: MessageId, error: AppError): void {
-    for (const queue of this.#queues.values()) {
+  /** The server gave a stanza back in the name of `from`, to whom it was sent. */
+  bounced(messageId: MessageId, from: BareJid, error: AppError): void {
+    for (const [contactId, queue] of this.#queues) {
       const entry = queue.find((candidate) => candidate.row.messageId === messageId);
-      if (!entry) continue;
-      const final = error.code === 'stanza.not-found' || error.code === 'stanza.forbidden';
+      if (!entry || this.#context.store.contacts.get(contactId)?.jid !== from) continue;
+      // RFC 6121 §8.5: `service-unavailable` is what a server says of an address that does not exist.
+      const final =
+        error.code === 'stanza.not-found' ||
+        error.code === 'stanza.forbidden' ||
+        error.detail === 'service-unavailable';
+      entry.returned = true;
       inTransaction(this.#context, (after) => {
         const returned = entry.targets
           .filter((target) => isForContact(target) && target.route !== 'direct' && target.state !== 'done')
           .map((target): OutboxTarget => ({ ...target, state: 'waiting', route: null }));
         this.#transmitter.setTargets(entry, returned, after);
+        recordDelivery(this.#context, after, messageId, { type: 'returned' });
         if (final) this.#transmitter.giveUp(entry, error, after);
         else after(() => this.#transmitter.backOff(entry));
       });

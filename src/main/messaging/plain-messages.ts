@@ -9,7 +9,7 @@ import { receiptsIn } from './receipts.ts';
 import type { Sender } from './sender.ts';
 import { bodyIn } from './text-body.ts';
 
-const encryptedOtherwise = ['eu.siacs.conversations.axolotl', 'urn:xmpp:openpgp:0', 'jabber:x:encrypted'];
+const encryptedOtherwise = ['urn:xmpp:openpgp:0', 'jabber:x:encrypted'];
 
 /** Inside the transaction of the stanza. */
 export function takePlainMessage(

@@ -5,11 +5,10 @@
 import type { DeviceId } from '../../shared/model.ts';
 import { inTransaction, type MessagingContext } from './context.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import { orderElement } from './order.ts';
 import type { OutboxEntry } from './outbox-entry.ts';
 import { addressPair } from './recipients.ts';
-import { textContent } from './say.ts';
 import { encryptContent } from './seal.ts';
+import { textContentAgain } from './text-content.ts';
 
 /** False: not now (no keys to be had). Then the old bytes are as good as before. */
 export async function resealFor(
@@ -30,10 +29,9 @@ export async function resealFor(
     const pair = current ? addressPair(context, current) : null;
     if (!row || !message || !current || !pair) return false;
     for (const { value } of bundles) {
-      context.cipher.forgetSession(context.cipher.canonicalIdentity(value.identityKey), value.deviceId);
+      context.cipher.forgetSession(context.cipher.canonicalIdentity(value.identityKey), value.deviceId, 'omemo2');
     }
-    const counter = context.store.messages.orderCounter(messageId);
-    const content = textContent(message.body, counter === null ? null : orderElement({ counter, after: null }));
+    const content = textContentAgain(context, message);
     const sealed = encryptContent(context, directory, row, current, pair, content, after);
     if (!sealed) return false;
     const reached = context.store.outbox.targets(row.id).filter((target) => target.state !== 'waiting');

@@ -1,5 +1,4 @@
 /** Saying something: a text with its row, its order and its queue entry in one transaction; markers beside it. */
-import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
@@ -8,17 +7,11 @@ import { insertMessage, ownDisplayTime } from './conversation-timeline.ts';
 import { wireId } from './envelope-content.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import { displayedMarker, markable } from './markers.ts';
-import { orderElement } from './order.ts';
+import { displayedMarker } from './markers.ts';
 import type { Outbox } from './outbox.ts';
-import { receiptRequest } from './receipts.ts';
 import { addressPair, conversationEncryption } from './recipients.ts';
-import { bodyElement, cleanBody } from './text-body.ts';
-
-/** What a text is inside its envelope. */
-export function textContent(body: string, order: Element | null): Element[] {
-  return [bodyElement(body), receiptRequest(), markable(), ...(order ? [order] : [])];
-}
+import { cleanBody } from './text-body.ts';
+import { textContent } from './text-content.ts';
 
 export class Speaker {
   readonly #context: MessagingContext;
@@ -72,8 +65,7 @@ export class Speaker {
         orderCounter: counter,
       });
       if (!inserted) throw new Error('a message id was taken within its own transaction');
-      const order = orderElement({ counter, after: newest?.kind === 'text' ? wireId(newest.id) : null });
-      const content = textContent(body.value, order);
+      const content = textContent(body.value, { counter, after: newest?.kind === 'text' ? wireId(newest.id) : null });
       const { preference } = choice;
       this.#outbox.add({ messageId: id, contactId: contact.id, kind: 'text', content, preference, choice, at }, after);
       this.#context.crashPoint('send.before-commit');

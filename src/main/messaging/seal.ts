@@ -4,8 +4,8 @@
  */
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
-import type { ContactId, DeviceId } from '../../shared/model.ts';
-import type { EncryptedKey } from '../e2ee/types.ts';
+import type { ContactId, DeviceId, Encryption } from '../../shared/model.ts';
+import type { EncryptedKey, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
 import { selfOf } from './context.ts';
@@ -13,7 +13,6 @@ import type { Owner } from './device-records.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { tellWhoIsLeftOut } from './left-out.ts';
-import { writeEncryptedMessage } from './omemo-stanza.ts';
 import { parseElement } from './parse-xml.ts';
 import {
   type AddressPair,
@@ -25,6 +24,7 @@ import {
   serverReaches,
 } from './recipients.ts';
 import { sceNamespace, writeEnvelope } from './sce-envelope.ts';
+import { legacyBodyOf, writeSealed } from './sealed-stanza.ts';
 
 /** The device id that stands for "whoever reads the account", where there is no encryption. */
 export const plainDeviceId: DeviceId = 0;
@@ -82,8 +82,8 @@ export function readyToSeal(context: MessagingContext, directory: KeyDirectory, 
 }
 
 function canEncryptTo(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
-  if (device.identityKey && context.cipher.hasSession(device.identityKey, device.deviceId)) return true;
-  return directory.cachedBundle(device.owner, device.deviceId) !== null;
+  if (device.identityKey && context.cipher.hasSession(device.identityKey, device.deviceId, device.wire)) return true;
+  return directory.cachedBundle(device.owner, device.deviceId, device.wire) !== null;
 }
 
 /** Inside a transaction. `waiting`: not now (no device can be encrypted for). */
@@ -100,15 +100,35 @@ export function seal(
   if (!parsed.ok) throw new Error('outbox content is not XML');
   const content = parsed.value.getChildElements();
   const devices = contactDevices(context, contact);
-  if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content);
+  if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content, after);
   const sealed = encryptContent(context, directory, row, contact, pair, content, after);
   if (!sealed) return 'waiting';
   context.store.outbox.setEncrypted(row.id, sealed.stanza, sealed.targets);
+  const wires = sealed.targets.map(
+    ({ owner, deviceId }) => owner !== 'self' && devices.find((device) => device.deviceId === deviceId)?.wire,
+  );
+  showEncryption(context, row, wires.includes('omemo2') ? 'omemo2' : 'omemo-legacy', after);
   after(() => context.log('debug', 'sealed', { devices: sealed.targets.length }));
   return 'sealed';
 }
 
-/** The final stanza for all devices that can be encrypted for; null: for none of the contact's. Inside a transaction. */
+/** A message written while nothing was known about their devices says from now on what really protects it. */
+function showEncryption(
+  context: MessagingContext,
+  row: OutboxRecord,
+  encryption: Encryption,
+  after: AfterCommit,
+): void {
+  if (row.kind !== 'text' || context.store.messages.get(row.messageId)?.encryption === encryption) return;
+  const message = context.store.messages.setEncryption(row.messageId, encryption);
+  if (message) after(() => context.events.message(message));
+}
+
+/**
+ * The final stanza for all devices that can be encrypted for; null: for none of the contact's. Inside a transaction.
+ * Devices that read only the legacy format get the text and nothing else, each device one form of it
+ * (docs/decisions/0014).
+ */
 export function encryptContent(
   context: MessagingContext,
   directory: KeyDirectory,
@@ -124,27 +144,23 @@ export function encryptContent(
   }
   const plaintext = writeEnvelope({ content, from: pair.from, to: pair.to, time: row.createdAt }, context.random);
   const own = ownOtherDevices(context);
-  const sealed = encryptFor(context, directory, [...devices, ...own], plaintext);
-  const { targets } = sealed;
-  if (!targets.some((target) => target.owner !== 'self')) return null;
+  const all = [...devices, ...own];
+  const speaking = (wire: WireFormat): DeviceRecord[] => all.filter((device) => device.wire === wire);
+  const sealed = encryptFor(context, directory, speaking('omemo2'), plaintext);
+  const body = row.kind === 'text' ? legacyBodyOf(content) : null;
+  const legacy = body ? encryptFor(context, directory, speaking('omemo-legacy'), body, 'omemo-legacy') : null;
+  const targets = [...sealed.targets, ...(legacy?.targets ?? [])];
+  // What no device of theirs could read is still for our own others (what was read), or for nobody.
+  const awaitsContact = row.kind === 'text' || devices.some((device) => device.wire === 'omemo2');
+  if (awaitsContact && !targets.some((target) => target.owner !== 'self')) return null;
   if (row.kind === 'text') tellWhoIsLeftOut(context, contact, devices, targets, after);
-  const stanza = writeEncryptedMessage({
-    id: row.messageId,
-    ...pair,
-    encrypted: {
-      sid: selfOf(context).deviceId,
-      payload: sealed.payload,
-      recipients: [
-        { jid: pair.to, keys: sealed.keysOf(contact.id) },
-        { jid: pair.from, keys: sealed.keysOf('self') },
-      ],
-    },
-  });
+  const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, contact.id, sealed, legacy);
   return { stanza: stanza.toString(), targets };
 }
 
-interface SealedKeys {
+export interface SealedKeys {
   readonly payload: Uint8Array | null;
+  readonly iv: Uint8Array | null;
   readonly targets: Omit<OutboxTarget, 'outboxId'>[];
   keysOf(owner: Owner): EncryptedKey[];
 }
@@ -155,25 +171,27 @@ export function encryptFor(
   directory: KeyDirectory,
   devices: readonly DeviceRecord[],
   plaintext: Uint8Array | null,
+  wire: WireFormat = 'omemo2',
 ): SealedKeys {
   const { cipher } = context;
   const usable = devices.flatMap((device) => {
-    const bundle = directory.cachedBundle(device.owner, device.deviceId);
+    const bundle = directory.cachedBundle(device.owner, device.deviceId, wire);
     const offered = bundle && cipher.canonicalIdentity(bundle.identityKey);
     const identityKey = device.identityKey ?? offered;
     if (!identityKey) return [];
     // A bundle under another key is another device's; it was told in the conversation when it was fetched.
     const fits = offered && Buffer.from(offered).equals(identityKey) ? bundle : null;
-    if (!fits && !cipher.hasSession(identityKey, device.deviceId)) return [];
+    if (!fits && !cipher.hasSession(identityKey, device.deviceId, wire)) return [];
     return [{ owner: device.owner, deviceId: device.deviceId, identityKey, bundle: fits }];
   });
-  const output = context.cipher.encrypt(usable, plaintext);
+  const output = context.cipher.encrypt(usable, plaintext, wire);
   const made = usable.flatMap((device, index) => {
     const key = output.keys[index];
     return key ? [{ owner: device.owner, deviceId: device.deviceId, key }] : [];
   });
   return {
     payload: output.payload,
+    iv: output.iv,
     targets: made.map(({ owner, deviceId }) => ({ owner, deviceId, state: 'waiting', route: null })),
     keysOf: (owner) => made.filter((device) => device.owner === owner).map((device) => device.key),
   };
@@ -187,17 +205,22 @@ function sealPlain(
   contact: ContactRecord,
   pair: AddressPair,
   content: readonly Element[],
+  after: AfterCommit,
 ): Sealed {
   const conversation = context.store.conversations.byContact(contact.id);
   if (row.kind !== 'text' || pair.to !== contact.jid) return 'waiting';
   if (!conversation?.plainAllowed || !directory.announcesNothing(contact.id)) return 'waiting';
   // Whoever has had encryption is never written to without it, whatever their account announces today.
   if (hasHadEncryption(context, contact)) return 'waiting';
+  // Nor does what was written under the promise of encryption leave without it.
+  const promised = context.store.messages.get(row.messageId)?.encryption;
+  if (promised !== 'none' && promised !== 'pending') return 'waiting';
   // Our own element says nothing to a client without encryption; the rest is what any client sends.
   const visible = content.filter((element) => element.getNS() !== 'urn:bothy:order:0');
   const stanza = xml('message', { type: 'chat', id: row.messageId, ...pair }, ...visible);
   context.store.outbox.setEncrypted(row.id, stanza.toString(), [
     { owner: contact.id, deviceId: plainDeviceId, state: 'waiting', route: null },
   ]);
+  showEncryption(context, row, 'none', after);
   return 'sealed';
 }

@@ -3,19 +3,22 @@
  * repair of a session that broke: visibly, and at most once per device per day (docs/decisions/0043).
  */
 import type { ContactId, DeviceId, MessageId } from '../../shared/model.ts';
+import type { WireFormat } from '../e2ee/types.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import { writeEncryptedMessage } from './omemo-stanza.ts';
 import type { Outbox } from './outbox.ts';
 import { addressPair, linkedDevices, serverReaches } from './recipients.ts';
 import { encryptFor } from './seal.ts';
+import { writeSealed } from './sealed-stanza.ts';
 
 const day = 24 * 60 * 60 * 1000;
 
 interface Device {
   readonly contactId: ContactId;
   readonly deviceId: DeviceId;
+  /** Of the session it is about. */
+  readonly wire: WireFormat;
 }
 
 export class SessionCare {
@@ -53,23 +56,16 @@ export class SessionCare {
     });
   }
 
-  #queueEmpty({ contactId, deviceId }: Device, after: AfterCommit): boolean {
+  #queueEmpty({ contactId, deviceId, wire }: Device, after: AfterCommit): boolean {
     const contact = this.#context.store.contacts.get(contactId);
     const record = this.#context.store.devices.get(contactId, deviceId);
     const pair = contact ? addressPair(this.#context, contact) : null;
     if (!contact || !record || !pair || contact.subscription === 'pending-in') return false;
-    const empty = encryptFor(this.#context, this.#directory, [record], null);
+    const empty = encryptFor(this.#context, this.#directory, [record], null, wire);
     if (empty.targets.length === 0) return false;
     const messageId = crypto.randomUUID() as string as MessageId;
-    const stanza = writeEncryptedMessage({
-      id: messageId,
-      ...pair,
-      encrypted: {
-        sid: selfOf(this.#context).deviceId,
-        recipients: [{ jid: pair.to, keys: empty.keysOf(contactId) }],
-        payload: null,
-      },
-    });
+    const [current, legacy] = wire === 'omemo2' ? [empty, null] : [null, empty];
+    const stanza = writeSealed(selfOf(this.#context).deviceId, messageId, pair, contactId, current, legacy);
     const preference = conversationWith(this.#context, contactId).routePreference;
     this.#outbox.addSealed({ messageId, contactId, preference }, stanza, empty.targets, after);
     return true;
@@ -96,12 +92,13 @@ export class SessionCare {
     if (!contact || contact.subscription === 'pending-in') return;
     const linked = linkedDevices(this.#context, contact).has(device.deviceId);
     if (!linked && !serverReaches(this.#context, contact.jid)) return;
-    const bundle = await this.#directory.fetchBundle(contact.id, contact, device.deviceId);
+    const bundle = await this.#directory.fetchBundle(contact.id, contact, device.deviceId, device.wire);
     if (!bundle.ok) return;
     inTransaction(this.#context, (after) => {
       this.#context.cipher.forgetSession(
         this.#context.cipher.canonicalIdentity(bundle.value.identityKey),
         device.deviceId,
+        device.wire,
       );
       if (!this.#queueEmpty(device, after)) return;
       const conversation = conversationWith(this.#context, contact.id);

@@ -94,6 +94,7 @@ export class Transmitter {
     };
     count(1);
     entry.busy.add(way);
+    if (way === 'server') entry.returned = false;
     if (entry.row.kind === 'text' && way !== 'self') showTransmitting(this.#context, entry.row.messageId);
     this.#context.crashPoint('outbox.transmitting');
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(sendTimeout)]);
@@ -119,6 +120,10 @@ export class Transmitter {
   #succeeded(entry: OutboxEntry, way: Way, outcome: SendOutcome, asked: readonly DeviceId[]): void {
     this.#context.crashPoint('outbox.transmitted');
     if (!this.#context.store.outbox.get(entry.row.id)) return;
+    if (way === 'server' && entry.returned) {
+      this.#wake(entry.row.contactId);
+      return;
+    }
     const acknowledged = outcome.kind === 'acknowledged';
     const route: RouteKind = way === 'direct' ? 'direct' : 'server';
     const devices = acknowledged ? outcome.devices : asked;

@@ -197,6 +197,8 @@ export interface Store {
       route: RouteKind | 'both' | null,
       failure: AppError | null,
     ): Message | null;
+    /** What it was really sent with, once that is known. */
+    setEncryption(id: MessageId, encryption: Encryption): Message | null;
     page(
       conversationId: ConversationId,
       at: { before?: MessageCursor; after?: MessageCursor; limit: number },

@@ -51,6 +51,9 @@ export function messageRepository(connection: Connection): Store['messages'] {
         ]),
       ),
 
+    setEncryption: (id, encryption) =>
+      one(connection.get('UPDATE message SET encryption = ? WHERE id = ? RETURNING *', [encryption, id])),
+
     page: (conversationId, { before, after, limit }) => {
       if (limit < 1) return { messages: [], hasOlder: false, hasNewer: false };
       if (after !== undefined && before === undefined) {

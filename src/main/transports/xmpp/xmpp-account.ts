@@ -18,7 +18,7 @@ import { readStanzaError } from './stanza-error.ts';
 import type { RosterEntry, XmppStream, XmppTransport, XmppTransportOptions } from './types.ts';
 
 /** PEP nodes whose changes contacts' servers shall tell us (XEP-0163 §4.3.2): what this version handles. */
-const DEFAULT_NOTIFY = ['urn:xmpp:omemo:2:devices'];
+const DEFAULT_NOTIFY = ['urn:xmpp:omemo:2:devices', 'eu.siacs.conversations.axolotl.devicelist'];
 const MAX_NICKNAME = 200;
 /** XEP-0516: these addresses exist on no server. */
 const XID = /^[0-9a-f]{66}@id\.internal$/;
