@@ -67,6 +67,13 @@ describe('delivery states', () => {
     expect(deliveryReducer(failed, { type: 'retried' })).toBe('queued');
   });
 
+  test('the server can take back its own word, and no other', () => {
+    expect(deliveryReducer('on-server', { type: 'returned' })).toBe('queued');
+    expect(deliveryReducer('sending', { type: 'returned' })).toBe('queued');
+    for (const kept of ['queued', 'on-device', 'read', 'failed'] as const)
+      expect(deliveryReducer(kept, { type: 'returned' })).toBe(kept);
+  });
+
   test('an interruption takes back only what was never promised', () => {
     expect(deliveryReducer('sending', { type: 'interrupted' })).toBe('queued');
     for (const kept of ['on-server', 'on-device', 'read'] as const)

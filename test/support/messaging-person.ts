@@ -209,12 +209,13 @@ export class MessagingPerson {
   }
 }
 
-/** Both are each other's contact by XID; no link yet. */
+/** Both are each other's contact by XID, if they are not yet; no link. */
 export function makeContacts(one: MessagingPerson, other: MessagingPerson): void {
   for (const [who, whom] of [
     [one, other],
     [other, one],
   ] as const) {
+    if (who.store.contacts.byAddress(selfOf(whom.context).xid)) continue;
     who.store.contacts.put({
       id: crypto.randomUUID() as string as ContactId,
       name: whom.name,

@@ -21,7 +21,7 @@ export interface AccountCallbacks {
   readonly onReach: () => void;
   readonly onOnline: () => void;
   readonly onCaughtUp: () => void;
-  readonly onBounce: (messageId: string, error: AppError) => void;
+  readonly onBounce: (messageId: string, from: BareJid, error: AppError) => void;
   readonly onStanza: StanzaHandler;
 }
 
@@ -163,7 +163,7 @@ export class Account {
         });
       },
       archiveCursor: () => (isStored ? (store.accounts.get()?.archiveCursor ?? null) : record.archiveCursor),
-      onBounce: (messageId, _from, error) => afterStored(() => this.#callbacks.onBounce(messageId, error)),
+      onBounce: (messageId, from, error) => afterStored(() => this.#callbacks.onBounce(messageId, from, error)),
       onState: (state) => {
         lastState = state;
         if (isStored && store.accounts.get()?.jid === record.jid) store.accounts.putState(state);

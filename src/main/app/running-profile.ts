@@ -1,5 +1,5 @@
 /** An open profile at work: messaging between its store and its two networks. Pieces are passed by name, in order. */
-import type { ContactId, ConversationId } from '../../shared/model.ts';
+import type { ContactId, ConversationId, MessageId } from '../../shared/model.ts';
 import type { MessagingContext } from '../messaging/context.ts';
 import { EnvelopeReader } from '../messaging/envelope-content.ts';
 import { Gaps } from '../messaging/gaps.ts';
@@ -101,7 +101,7 @@ export class RunningProfile {
         onOnline: () => {
           this.directory.forgetLists();
           void this.directory.announce();
-          this.#askForLists();
+          this.#askForLists().catch(() => context.log('warn', 'lists-not-fetched'));
         },
         onCaughtUp: () => {
           care.caughtUp();
@@ -109,7 +109,7 @@ export class RunningProfile {
           gaps.review();
           this.outbox.kickAll();
         },
-        onBounce: (messageId, error) => this.outbox.bounced(messageId as never, error),
+        onBounce: (messageId, from, error) => this.outbox.bounced(messageId as MessageId, from, error),
         onStanza: (incoming) => inbox.take(incoming),
       },
       options.xmppOverride,
@@ -227,9 +227,16 @@ export class RunningProfile {
     }
   }
 
-  #askForLists(): void {
-    for (const contact of this.store.contacts.list()) {
-      if (contact.jid && contact.subscription !== 'pending-in') this.outbox.kick(contact.id);
+  /**
+   * Whose devices no notification told (XEP-0163 §4.3: only who shares presence sends any, and only who has some): asked
+   * one after the other, those first with whom we spoke last.
+   */
+  async #askForLists(): Promise<void> {
+    for (const { contactId } of this.store.conversations.list()) {
+      const contact = this.store.contacts.get(contactId);
+      if (!contact?.jid || contact.subscription === 'pending-in' || this.directory.listKnown(contactId)) continue;
+      if (this.account.transport?.status.state !== 'online') return;
+      await this.directory.fetchList(contactId, contact.jid);
     }
   }
 
