@@ -178,8 +178,10 @@ export class Outbox {
     }
     if (entry) {
       const target = entry.targets.find((candidate) => isForContact(candidate) && candidate.deviceId === deviceId);
-      if (target && target.state !== 'done')
+      if (target && target.state !== 'done') {
         this.#transmitter.setTargets(entry, [{ ...target, state: 'done', route: target.route ?? 'server' }], after);
+        if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
+      }
     }
     recordDelivery(
       this.#context,
@@ -331,9 +333,13 @@ export class Outbox {
     const queue = this.#queue(contactId);
     const finished = queue.filter(isFinished);
     if (finished.length === 0) return;
-    inTransaction(this.#context, () => {
-      for (const entry of finished) this.#context.store.outbox.remove(entry.row.id);
-    });
+    const { outbox } = this.#context.store;
+    const kept = finished.filter((entry) => outbox.get(entry.row.id));
+    if (kept.length > 0) {
+      inTransaction(this.#context, () => {
+        for (const entry of kept) outbox.remove(entry.row.id);
+      });
+    }
     this.#queues.set(
       contactId,
       queue.filter((entry) => !finished.includes(entry)),

@@ -7,7 +7,7 @@ import type { ContactRecord, OutboxTarget } from '../storage/records.ts';
 import type { SendOutcome } from '../transports/transport.ts';
 import { type AfterCommit, accountOf, inTransaction, type MessagingContext } from './context.ts';
 import { recordDelivery, showInterrupted, showTransmitting } from './delivery-record.ts';
-import { isForContact, type OutboxEntry } from './outbox-entry.ts';
+import { isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
 import { parseElement } from './parse-xml.ts';
 import { forOwnDevices, forServer, planTransmission } from './transmission.ts';
 import type { WakeTimers } from './wake-timers.ts';
@@ -139,6 +139,8 @@ export class Transmitter {
     entry.attempts = 0;
     inTransaction(this.#context, (after) => {
       this.setTargets(entry, changed, after);
+      // Goes with what finished it: a commit of its own would only cost another wait for the disk.
+      if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
       if (way === 'self' || devices.length === 0) return;
       recordDelivery(
         this.#context,
