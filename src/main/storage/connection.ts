@@ -37,6 +37,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #database: Database;
   readonly #onDamage: () => void;
+  readonly #rollBackListeners: (() => void)[] = [];
   #depth = 0;
   /** SQLite may have rolled the transaction back by itself: nothing may run until its outermost end. */
   #broken: StorageFault | null = null;
@@ -128,6 +129,11 @@ export class Connection {
     }
   }
 
+  /** Called whenever a transaction, or a nested part of one, was taken back. */
+  onRollBack(listener: () => void): void {
+    this.#rollBackListeners.push(listener);
+  }
+
   /** Moves everything into the database file itself, which can then be renamed. Closing alone would not say if it fails. */
   writeBack(): void {
     const [outcome] = this.all('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -154,6 +160,7 @@ export class Connection {
     } catch {
       // After a full disk SQLite has rolled back by itself; `#broken` keeps an outer transaction from going on.
     }
+    for (const listener of this.#rollBackListeners) listener();
   }
 
   #guard<T>(work: () => T): T {

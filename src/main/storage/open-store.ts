@@ -16,7 +16,8 @@ import { Connection, type DatabaseKey } from './connection.ts';
 import { createPrivateFile, makePrivateDirectory, removeDatabase, renameDurably, syncFile } from './files.ts';
 import { migrate, newestVersion, schemaVersion } from './migrate.ts';
 import { faultResult, lockProfile, type ProfileLock } from './profile-lock.ts';
-import type { Store } from './records.ts';
+import type { DeviceRecord, Store } from './records.ts';
+import { Remembered } from './remembered.ts';
 import { accountRepository } from './repositories/accounts.ts';
 import { contactRepository } from './repositories/contacts.ts';
 import { conversationRepository } from './repositories/conversations.ts';
@@ -231,6 +232,7 @@ function open(path: string, key: DatabaseKey, lock: ProfileLock): OpenedStore {
   try {
     connection.prepareForUse();
     migrate(connection);
+    const devicesOf = new Remembered<readonly DeviceRecord[]>(connection);
     const store: Store = {
       transaction: (work) => connection.transaction(work),
       close: () => {
@@ -242,8 +244,8 @@ function open(path: string, key: DatabaseKey, lock: ProfileLock): OpenedStore {
       },
       self: selfRepository(connection),
       accounts: accountRepository(connection),
-      contacts: contactRepository(connection),
-      devices: deviceRepository(connection),
+      contacts: contactRepository(connection, devicesOf),
+      devices: deviceRepository(connection, devicesOf),
       sessions: sessionRepository(connection),
       conversations: conversationRepository(connection),
       messages: messageRepository(connection),

@@ -2,7 +2,8 @@
 import type { BareJid, ContactId, Xid } from '../../../shared/model.ts';
 import { boolean, integer, oneOf, text, textOrNull } from '../columns.ts';
 import type { Connection, Row } from '../connection.ts';
-import type { ContactRecord, Store } from '../records.ts';
+import type { ContactRecord, DeviceRecord, Store } from '../records.ts';
+import { Remembered } from '../remembered.ts';
 
 const subscriptions = ['none', 'pending-out', 'pending-in', 'both', 'from', 'to'] as const;
 
@@ -18,16 +19,29 @@ function contact(row: Row): ContactRecord {
   };
 }
 
-export function contactRepository(connection: Connection): Store['contacts'] {
+export function contactRepository(
+  connection: Connection,
+  devicesOf: Remembered<readonly DeviceRecord[]>,
+): Store['contacts'] {
   const one = (row: Row | null) => (row === null ? null : connection.decode(() => contact(row)));
+  const byId = new Remembered<ContactRecord | null>(connection);
+  const byAddress = new Remembered<ContactRecord | null>(connection);
+  const forget = (): void => {
+    byId.forget();
+    byAddress.forget();
+  };
   return {
     list: () => {
       const rows = connection.all('SELECT * FROM contact ORDER BY added_at, id');
       return connection.decode(() => rows.map(contact));
     },
-    get: (id) => one(connection.get('SELECT * FROM contact WHERE id = ?', [id])),
-    byAddress: (address) => one(connection.get('SELECT * FROM contact WHERE jid = ? OR xid = ?', [address, address])),
+    get: (id) => byId.get(id, () => one(connection.get('SELECT * FROM contact WHERE id = ?', [id]))),
+    byAddress: (address) =>
+      byAddress.get(address, () =>
+        one(connection.get('SELECT * FROM contact WHERE jid = ? OR xid = ?', [address, address])),
+      ),
     put: (record) => {
+      forget();
       connection.run(
         `INSERT INTO contact (id, name, jid, xid, subscription, xid_shared, added_at) VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, jid = excluded.jid, xid = excluded.xid,
@@ -36,6 +50,10 @@ export function contactRepository(connection: Connection): Store['contacts'] {
       );
     },
     // Foreign keys and a trigger take the conversation, messages, devices, outbox rows and invitations along.
-    remove: (id) => connection.transaction(() => void connection.run('DELETE FROM contact WHERE id = ?', [id])),
+    remove: (id) => {
+      forget();
+      devicesOf.forget();
+      connection.transaction(() => void connection.run('DELETE FROM contact WHERE id = ?', [id]));
+    },
   };
 }

@@ -3,6 +3,7 @@ import type { ContactId } from '../../../shared/model.ts';
 import { boolean, bytesOrNull, integer, integerOrNull, oneOf, text } from '../columns.ts';
 import type { Connection, Row } from '../connection.ts';
 import type { DeviceRecord, Store } from '../records.ts';
+import type { Remembered } from '../remembered.ts';
 
 function device(row: Row): DeviceRecord {
   return {
@@ -17,15 +18,19 @@ function device(row: Row): DeviceRecord {
   };
 }
 
-export function deviceRepository(connection: Connection): Store['devices'] {
+export function deviceRepository(
+  connection: Connection,
+  devicesOf: Remembered<readonly DeviceRecord[]>,
+): Store['devices'] {
   const one = (row: Row | null) => (row === null ? null : connection.decode(() => device(row)));
-  return {
-    of: (owner) => {
+  const of = (owner: DeviceRecord['owner']): readonly DeviceRecord[] =>
+    devicesOf.get(owner, () => {
       const rows = connection.all('SELECT * FROM device WHERE owner = ? ORDER BY device_id', [owner]);
       return connection.decode(() => rows.map(device));
-    },
-    get: (owner, deviceId) =>
-      one(connection.get('SELECT * FROM device WHERE owner = ? AND device_id = ?', [owner, deviceId])),
+    });
+  return {
+    of: (owner) => [...of(owner)],
+    get: (owner, deviceId) => of(owner).find((record) => record.deviceId === deviceId) ?? null,
     byIdentity: (identityKey, deviceId) =>
       one(
         connection.get('SELECT * FROM device WHERE identity_key = ? AND device_id = ? ORDER BY active DESC, owner', [
@@ -34,6 +39,7 @@ export function deviceRepository(connection: Connection): Store['devices'] {
         ]),
       ),
     put: (record) => {
+      devicesOf.forget();
       connection.run(
         `INSERT INTO device (owner, device_id, wire, label, identity_key, trust, active, last_seen_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)

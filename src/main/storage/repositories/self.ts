@@ -2,23 +2,27 @@
 import type { Xid } from '../../../shared/model.ts';
 import { bytes, integer, text } from '../columns.ts';
 import type { Connection } from '../connection.ts';
-import type { Store } from '../records.ts';
+import type { SelfRecord, Store } from '../records.ts';
+import { Remembered } from '../remembered.ts';
 
 export function selfRepository(connection: Connection): Store['self'] {
+  const remembered = new Remembered<SelfRecord | null>(connection);
+  const read = (): SelfRecord | null => {
+    const row = connection.get('SELECT * FROM self');
+    if (row === null) return null;
+    return connection.decode(() => ({
+      name: text(row, 'name'),
+      xid: text(row, 'xid') as Xid,
+      xidSeed: bytes(row, 'xid_seed', 32),
+      device: bytes(row, 'device'),
+      deviceId: integer(row, 'device_id'),
+      identityKey: bytes(row, 'identity_key', 32),
+    }));
+  };
   return {
-    get: () => {
-      const row = connection.get('SELECT * FROM self');
-      if (row === null) return null;
-      return connection.decode(() => ({
-        name: text(row, 'name'),
-        xid: text(row, 'xid') as Xid,
-        xidSeed: bytes(row, 'xid_seed', 32),
-        device: bytes(row, 'device'),
-        deviceId: integer(row, 'device_id'),
-        identityKey: bytes(row, 'identity_key', 32),
-      }));
-    },
+    get: () => remembered.get('', read),
     put: (record) => {
+      remembered.forget();
       connection.run(
         `INSERT INTO self (only, name, xid, xid_seed, device, device_id, identity_key) VALUES (1, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (only) DO UPDATE SET name = excluded.name, xid = excluded.xid, xid_seed = excluded.xid_seed,
@@ -27,9 +31,11 @@ export function selfRepository(connection: Connection): Store['self'] {
       );
     },
     rename: (name) => {
+      remembered.forget();
       connection.run('UPDATE self SET name = ?', [name]);
     },
     putDevice: (device) => {
+      remembered.forget();
       connection.run('UPDATE self SET device = ?', [device]);
     },
   };
