@@ -1,11 +1,12 @@
 /**
- * OMEMO 2 (XEP-0384 0.9.1) and the legacy version most clients speak (0.3.0), with one identity: what the rest of Bothy calls. Plain state in, plain state and bytes out; no state is ever
- * changed in place, so whatever is not stored has not happened. Call `ready` first.
+ * OMEMO 2 (XEP-0384 0.9.1) and the legacy version most clients speak (0.3.0), with one identity: what the rest of
+ * Bothy calls. Plain state in, plain state and bytes out; no state is ever changed in place, so whatever is not stored
+ * has not happened. Call `ready` first.
  */
 import { checkBundle } from './bundle-check.ts';
-import { type Decrypted, decrypt, type IncomingEnvelope, identityOf } from './decrypt.ts';
+import { type Decrypted, decrypt, identityOf } from './decrypt.ts';
 import { signLabel, verifyLabel } from './device-label.ts';
-import { type Encrypted, type EncryptTarget, encrypt } from './encrypt.ts';
+import { encrypt } from './encrypt.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { legacyBundleOf, readLegacyBundle } from './legacy-bundle.ts';
 import { bundleOf, createOwnDevice, maintainOwnDevice, type OwnDevice } from './own-device.ts';
@@ -14,7 +15,7 @@ import { ready } from './primitives/sodium.ts';
 import { parseRecord, serializeRecord } from './session-format.ts';
 import { archiveSessions, hasSession, type SessionRecord } from './session-record.ts';
 
-export type { Decrypted, Encrypted, EncryptTarget, IncomingEnvelope, OwnDevice, SessionRecord };
+export type { Decrypted, OwnDevice, SessionRecord };
 export {
   archiveSessions,
   bundleOf,
