@@ -1,5 +1,5 @@
 /** What every host's Bridge keeps, whatever carries it: one suite, applied to stdio here and to each window host. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Bridge, BridgeEvent, CommandName } from '../../src/shared/bridge/contract.ts';
 import { commandNames } from '../../src/shared/bridge/schemas.ts';
 
@@ -13,16 +13,29 @@ export interface BridgeUnderTest {
 
 const passphrase = 'correct horse battery staple';
 
-export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest>): void {
+/** `open` gives a sentence where the host cannot run here: why its tests are skipped. */
+export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest | string>): void {
   describe(`the Bridge of ${host}`, () => {
     let subject: BridgeUnderTest;
     const events: BridgeEvent[] = [];
 
+    let missing: string | null = null;
+
     beforeAll(async () => {
-      subject = await open();
+      const opened = await open();
+      if (typeof opened === 'string') {
+        missing = opened;
+        return;
+      }
+      subject = opened;
       subject.bridge.subscribe((event) => events.push(event));
     });
-    afterAll(() => subject.close());
+    beforeEach((context) => {
+      if (missing !== null) context.skip(missing);
+    });
+    afterAll(async () => {
+      if (missing === null) await subject.close();
+    });
 
     async function value<T>(
       result: Promise<{ ok: true; value: T } | { ok: false; error: { code: string } }>,
@@ -108,6 +121,30 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
       expect(await code(subject.bridge.call('messages.page', { conversationId: nobody, limit: 10 }))).toBe(
         'conversation.unknown',
       );
+      const answers = [
+        subject.bridge.call('contacts.remove', { contactId: nobody }),
+        subject.bridge.call('contacts.answerRequest', { contactId: nobody, accept: true }),
+        subject.bridge.call('conversations.setRoute', { conversationId: nobody, preference: 'server' }),
+        subject.bridge.call('conversations.allowPlain', { conversationId: nobody, allow: true }),
+        subject.bridge.call('conversations.markRead', { conversationId: nobody, upTo: nobody }),
+        subject.bridge.call('conversations.setDraft', { conversationId: nobody, draft: 'x' }),
+        subject.bridge.call('messages.send', {
+          conversationId: nobody,
+          id: crypto.randomUUID() as never,
+          body: 'x',
+          route: { preference: 'automatic', direct: [], server: [] },
+        }),
+        subject.bridge.call('messages.retry', { messageId: nobody }),
+      ];
+      expect(await Promise.all(answers.map(code))).toEqual([
+        'contact.unknown',
+        'contact.unknown',
+        ...Array(5).fill('conversation.unknown'),
+        'message.unknown',
+      ]);
+      expect(
+        await code(subject.callAnything('devices.setTrust', { ref: `${String(nobody)}/7`, trust: 'verified' })),
+      ).toBe('contact.unknown');
       expect(await code(subject.bridge.call('account.signIn', { jid: 'not an address', password: 'x' }))).toBe(
         'account.bad-jid',
       );
@@ -150,6 +187,9 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
           route: { preference: 'automatic', direct: [], server: [] },
         });
       expect(await code(send(' \n '))).toBe('message.empty');
+      expect(await code(send('\u0000\u0007\u001b'))).toBe('message.empty');
+      expect(await code(send('ü'.repeat(40_000)))).toBe('message.too-long');
+      expect(await code(send('x'.repeat(500_000)))).toBe('message.too-long');
       const message = await value(send('Are you there?'));
       expect(message).toMatchObject({ state: 'queued', route: null, direction: 'out', kind: 'text' });
       expect(await value(send('Something else'))).toMatchObject({ id, body: 'Are you there?' });

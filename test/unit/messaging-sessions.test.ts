@@ -211,3 +211,30 @@ test('a read marker covers what came before it, and nothing after', async () => 
   await until(() => stateOf(anna, two) === 'read');
   expect([one, two, three].map((id) => stateOf(anna, id))).toEqual(['read', 'read', 'on-device']);
 });
+
+describe('a clock that is years off', () => {
+  const years = 365 * day;
+
+  test.each([
+    ['behind', -20 * years],
+    ['ahead', 20 * years],
+  ])('%s neither hides nor reorders what is said', async (_, off) => {
+    const [anna, ben] = await talkingPair();
+    ben.now += 60_000;
+    anna.now += off;
+    await delivered(anna, anna.say(ben, 'question'));
+    ben.now += 60_000;
+    await delivered(ben, ben.say(anna, 'answer'));
+    ben.now += 60_000;
+    await delivered(anna, anna.say(ben, 'thanks'));
+    const said = ['Hello Ben', 'Hello Anna', 'question', 'answer', 'thanks'];
+    expect(shown(ben, anna, 'text')).toEqual(said);
+    expect(shown(anna, ben, 'text')).toEqual(said);
+    expect(ben.history(anna).filter((message) => message.kind !== 'text')).toEqual([]);
+    // And set right again.
+    anna.now -= off;
+    await delivered(anna, anna.say(ben, 'my clock was wrong'));
+    expect(shown(ben, anna, 'text').at(-1)).toBe('my clock was wrong');
+    expect(shown(anna, ben, 'text').at(-1)).toBe('my clock was wrong');
+  });
+});
