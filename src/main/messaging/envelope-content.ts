@@ -8,6 +8,7 @@ import type { Arrival } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
+import { isLetIn } from './device-records.ts';
 import type { Gaps } from './gaps.ts';
 import { introductionElement, introductionIn } from './introductions.ts';
 import { displayedIn } from './markers.ts';
@@ -60,11 +61,14 @@ export class EnvelopeReader {
 
   #takeFrom(contact: ContactRecord, taken: Taken, envelope: Envelope, after: AfterCommit): boolean {
     const { content } = envelope;
-    for (const id of receiptsIn(content)) this.#outbox.acknowledged(contact.id, taken.deviceId, id, after);
-    for (const id of displayedIn(content)) this.#displayed(contact, id, after);
+    const letIn = isLetIn(this.#context.store.devices.get(contact.id, taken.deviceId));
+    if (letIn) {
+      for (const id of receiptsIn(content)) this.#outbox.acknowledged(contact.id, taken.deviceId, id, after);
+      for (const id of displayedIn(content)) this.#displayed(contact, id, after);
+    }
     const answers: Element[] = [];
     const reader = envelope.to ?? '';
-    const introduction = introductionIn(this.#context, content, taken.identityKey, reader);
+    const introduction = letIn ? introductionIn(this.#context, content, taken.identityKey, reader) : null;
     let current = contact;
     if (introduction) {
       const met = takeIntroduction(this.#context, this.#outbox, contact, introduction, after);
@@ -93,6 +97,10 @@ export class EnvelopeReader {
     const honest = (from === null || isOwnAddress(this.#context, from)) && (!outer || outer.id === contact?.id);
     if (!honest) return fail('encryption.mismatch', 'A message was not written for this conversation.');
     if (!contact) return ok({ answered: false });
+    // Only the server says that a device is ours: one the person has not let in never speaks as them.
+    if (!isLetIn(this.#context.store.devices.get('self', taken.deviceId))) {
+      return fail('encryption.mismatch', 'A device that is not trusted spoke in our name.');
+    }
     for (const id of displayedIn(content)) {
       const conversation = this.#context.store.conversations.byContact(contact.id);
       const message = this.#context.store.messages.get(id);
@@ -127,8 +135,8 @@ export class EnvelopeReader {
       sentAt,
       receivedAt,
       sortAt: displayTime({
-        sentAt,
-        receivedAt: Math.min(receivedAt, taken.arrival.delayedSince ?? receivedAt),
+        sentAt: envelope.time ?? latestOf(sentAt),
+        receivedAt: Math.min(receivedAt, latestOf(taken.arrival.delayedSince ?? receivedAt)),
         seenAt: this.#seenAt(order, (message) => message.conversationId === conversation.id),
       }),
       senderOwner: direction === 'out' ? 'self' : contact.id,
@@ -209,6 +217,11 @@ export class EnvelopeReader {
       after,
     );
   }
+}
+
+/** A server's stamp has whole seconds (XEP-0082 allows it): what came before it in that second stands before it. */
+function latestOf(stamp: number): number {
+  return stamp % 1000 === 0 ? stamp + 999 : stamp;
 }
 
 /** Legacy OMEMO encrypts the text alone: who speaks with whom, and when, is what the stanza says. */

@@ -77,6 +77,8 @@ export function isFinished(entry: OutboxEntry): boolean {
   if (entry.row.stage !== 'encrypted' || entry.busy.size > 0) return false;
   return entry.targets.every((target) => {
     if (target.state === 'done') return true;
+    // Only the server brings it to an own device of the legacy format, and it does so with the contact's.
+    if (target.owner === 'self' && entry.silent.has(target.deviceId)) return true;
     if (target.state === 'accepted') {
       return target.owner === 'self' || entry.row.kind === 'control' || entry.silent.has(target.deviceId);
     }

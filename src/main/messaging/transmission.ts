@@ -4,6 +4,8 @@ import { type Address, type DeviceId, deviceRef } from '../../shared/model.ts';
 import { type DeviceReach, routeConversation } from '../../shared/routing.ts';
 import type { ContactRecord, OutboxTarget } from '../storage/records.ts';
 import { accountOf, type MessagingContext } from './context.ts';
+import { legacyNamespace } from './legacy-stanza.ts';
+import { omemoNamespace } from './omemo-stanza.ts';
 import { isForContact, type OutboxEntry } from './outbox-entry.ts';
 import { linkedDevices, serverReaches } from './recipients.ts';
 
@@ -72,7 +74,9 @@ function applyChoice(entry: OutboxEntry, reach: readonly DeviceReach[]): DeviceR
 function copyForSelf(context: MessagingContext, entry: OutboxEntry, goesByServer: boolean): boolean {
   if (goesByServer || entry.row.preference === 'direct') return false;
   const account = accountOf(context);
-  const waits = entry.targets.some((target) => !isForContact(target) && target.state === 'waiting');
+  const waits = entry.targets.some(
+    (target) => !isForContact(target) && target.state === 'waiting' && !entry.silent.has(target.deviceId),
+  );
   const contactWaits = entry.targets.some((target) => isForContact(target) && target.state === 'waiting');
   return waits && !contactWaits && account !== null && serverReaches(context, account.jid);
 }
@@ -83,11 +87,17 @@ export function forServer(stanza: Element): Element {
   return stanza;
 }
 
-/** Between our own devices: the keys of the other person's devices stay out, they would say whom it is about. */
+/**
+ * Between our own devices: the keys of the other person's devices stay out, they would say whom it is about. So does
+ * the legacy format, whose readers would take it for a note to ourselves.
+ */
 export function forOwnDevices(stanza: Element, ownAddress: Address): Element {
   delete stanza.attrs['from'];
   stanza.attrs['to'] = ownAddress;
-  const header = stanza.getChild('encrypted')?.getChild('header');
+  for (const element of [stanza.getChild('encrypted', legacyNamespace), stanza.getChild('body')]) {
+    if (element) stanza.remove(element);
+  }
+  const header = stanza.getChild('encrypted', omemoNamespace)?.getChild('header');
   for (const keys of header?.getChildren('keys') ?? []) {
     if (keys.attrs['jid'] !== ownAddress) header?.remove(keys);
   }
