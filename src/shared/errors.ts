@@ -49,6 +49,7 @@ export type ErrorCode =
   | 'encryption.unknown-prekey'
   | 'encryption.mismatch'
   | 'encryption.unreadable'
+  | 'encryption.new-own-device'
   // what a person asked for
   | 'request.malformed'
   | 'request.unknown-command'

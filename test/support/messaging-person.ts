@@ -51,6 +51,7 @@ export class MessagingPerson {
   /** Every message event, as a window would be told. */
   readonly told: Message[] = [];
   readonly removed: ContactId[] = [];
+  ownDevicesTold = 0;
   /** The account's transport while signed in; see memory-server.ts. */
   account: Transport | null = null;
   catchingUp = false;
@@ -85,6 +86,7 @@ export class MessagingPerson {
         conversation: () => {},
         contact: () => {},
         contactRemoved: (id) => void this.removed.push(id),
+        ownDevices: () => void this.ownDevicesTold++,
         arrived: () => {},
       },
       now,

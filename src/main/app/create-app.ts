@@ -20,7 +20,14 @@ import { type NearbyOptions, nearbyOff } from './nearby.ts';
 import { createNearbyCrypto } from './nearby-crypto.ts';
 import { makeSelf } from './new-self.ts';
 import type { Ports } from './ports.ts';
-import { findProfile, noticeDismissed, type OpenedProfile, openFoundProfile, storageFault } from './profile-access.ts';
+import {
+  findProfile,
+  noticeDismissed,
+  type OpenedProfile,
+  openFoundProfile,
+  profileNotices,
+  storageFault,
+} from './profile-access.ts';
 import { RunningProfile } from './running-profile.ts';
 
 export interface AppOptions {
@@ -218,7 +225,7 @@ class Application implements App {
       self: profile?.views.self() ?? null,
       account: profile?.account.status() ?? null,
       nearby: profile?.nearby.status() ?? nearbyOff,
-      notices: this.#notices,
+      notices: [...this.#notices, ...(profile ? profileNotices(profile.store) : [])],
     };
   }
 

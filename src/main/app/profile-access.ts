@@ -1,6 +1,7 @@
 /** Finding, making and opening the profile's database, in the application's terms. */
 import { type AppError, appError, ok, type Result } from '../../shared/errors.ts';
 import type { Notice } from '../../shared/model.ts';
+import { ownDeviceNews, ownDeviceNewsSeen } from '../messaging/own-device-news.ts';
 import { inspectProfile, openProfile } from '../storage/open-profile.ts';
 import type { Store } from '../storage/records.ts';
 import { forgetSalvage, salvageError } from '../storage/salvage-report.ts';
@@ -18,6 +19,14 @@ export type FoundProfile = 'none' | 'openable' | 'locked' | AppError;
 
 /** The notice of a salvage: once dismissed, the next start is silent. */
 export const salvageNotice = 'salvage';
+
+const ownDeviceNotice = 'own-device';
+
+const newOwnDevice = appError(
+  'encryption.new-own-device',
+  'Your account has another device, which gets a copy of what you write.',
+  'If it is not yours, say in your list of devices that you do not trust it, and change your password.',
+);
 
 const newer = appError(
   'profile.newer-version',
@@ -61,8 +70,15 @@ export async function openFoundProfile(
   return ok({ store, notices });
 }
 
+/** What came up while the profile was open, or in an earlier run. */
+export function profileNotices(store: Store): Notice[] {
+  const at = ownDeviceNews(store);
+  return at === null ? [] : [{ id: ownDeviceNotice, level: 'warning', error: newOwnDevice, at }];
+}
+
 export function noticeDismissed(store: Store, id: string): void {
   if (id === salvageNotice) forgetSalvage(store);
+  if (id === ownDeviceNotice) ownDeviceNewsSeen(store);
 }
 
 /** The error a person should see when the disk is to blame; null when it is a bug. */

@@ -71,6 +71,7 @@ export class RunningProfile {
         conversation: (id) => this.tellConversation(id),
         contact: (id) => this.#contactChanged(id),
         contactRemoved: (id, conversationId) => this.tellRemoved(id, conversationId),
+        ownDevices: () => options.onStatus(),
         arrived: (message) => this.#arrived(ports, message.conversationId, message),
       },
       now,

@@ -12,6 +12,8 @@ export interface MessagingEvents {
   conversation(id: ConversationId): void;
   contact(id: ContactId): void;
   contactRemoved(id: ContactId, conversation: ConversationId | null): void;
+  /** A device appeared on our own account, or one has another key now. */
+  ownDevices(): void;
   /** A text arrived that nobody has seen yet. */
   arrived(message: Message): void;
 }

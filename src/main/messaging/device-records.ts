@@ -4,15 +4,28 @@ import type { WireFormat } from '../e2ee/types.ts';
 import type { DeviceRecord } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
+import { ownDeviceAppeared } from './own-device-news.ts';
 
 export type Owner = ContactId | 'self';
 
 /**
- * Trust of a device nobody has judged: let in blindly until the person verifies one of the owner's devices; from then
- * on each further one waits for their word (blind trust before verification, XEP-0450 §4).
+ * More devices of one person are not remembered: their owner, or a server in their name, could name new ones for ever.
+ * As many as one device list may hold.
+ */
+export const maxDevicesKnown = 200;
+
+/**
+ * Trust of a device nobody has judged: let in blindly until the person judges one of the owner's devices; from then on
+ * each further one waits for their word (blind trust before verification, XEP-0450 §4). An undecided device counts as
+ * judged: it came after a judgement, or took the place of a device that was judged.
  */
 export function firstTrust(devices: readonly DeviceRecord[]): TrustState {
-  return devices.some((device) => device.trust === 'verified') ? 'undecided' : 'blind';
+  return devices.every((device) => device.trust === 'blind') ? 'blind' : 'undecided';
+}
+
+/** Messages go to it, and its word about them (receipts, markers, who it is) counts. */
+export function isLetIn(device: DeviceRecord | null): boolean {
+  return device?.trust === 'blind' || device?.trust === 'verified';
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -32,7 +45,7 @@ export function learnDevice(
     readonly active?: boolean;
     readonly seenAt?: number;
   },
-): DeviceRecord {
+): void {
   const { devices } = context.store;
   const existing = devices.get(owner, learned.deviceId);
   const others = devices.of(owner).filter((device) => device.deviceId !== learned.deviceId);
@@ -50,17 +63,18 @@ export function learnDevice(
     active: learned.active ?? existing?.active ?? false,
     lastSeenAt: learned.seenAt ?? existing?.lastSeenAt ?? null,
   };
-  if (existing && !changedKey && isUnchanged(existing, record)) return existing;
+  if (existing && !changedKey && isUnchanged(existing, record)) return;
+  if (!existing && others.length >= maxDevicesKnown) return;
   devices.put(record);
   if (!isThisDevice) after(() => announceChange(context, owner));
   if (owner !== 'self' && (changedKey || (!existing && others.length > 0))) {
     tellConversation(context, after, owner, record, Boolean(changedKey));
   }
-  return record;
+  if (owner === 'self' && !isThisDevice && (changedKey || !existing)) ownDeviceAppeared(context, after);
 }
 
 function changedTrust(existing: DeviceRecord, others: readonly DeviceRecord[]): TrustState {
-  return existing.trust === 'verified' || existing.trust === 'distrusted' ? 'undecided' : firstTrust(others);
+  return existing.trust === 'blind' ? firstTrust(others) : 'undecided';
 }
 
 function isUnchanged(a: DeviceRecord, b: DeviceRecord): boolean {

@@ -178,7 +178,9 @@ export class Outbox {
     }
     if (entry) {
       const target = entry.targets.find((candidate) => isForContact(candidate) && candidate.deviceId === deviceId);
-      if (target && target.state !== 'done') {
+      // It was not encrypted for that device: its word says nothing.
+      if (!target) return;
+      if (target.state !== 'done') {
         this.#transmitter.setTargets(entry, [{ ...target, state: 'done', route: target.route ?? 'server' }], after);
         if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
       }

@@ -10,6 +10,7 @@ import {
 import type { DeviceReach } from '../../shared/routing.ts';
 import type { ContactRecord, DeviceRecord } from '../storage/records.ts';
 import { accountOf, type MessagingContext, selfOf } from './context.ts';
+import { isLetIn } from './device-records.ts';
 
 export interface AddressPair {
   readonly from: Address;
@@ -49,15 +50,13 @@ export function linkedDevices(context: MessagingContext, contact: ContactRecord)
   return linked;
 }
 
-const mayReceive = (device: DeviceRecord): boolean => device.trust === 'blind' || device.trust === 'verified';
-
 /**
  * The contact's devices that messages are encrypted for (XEP-0384 §4.5: the announced ones; §8: never one the person
  * has not let in). A device that stands in front of us counts as announced.
  */
 export function contactDevices(context: MessagingContext, contact: ContactRecord): DeviceRecord[] {
   const linked = linkedDevices(context, contact);
-  const known = context.store.devices.of(contact.id).filter(mayReceive);
+  const known = context.store.devices.of(contact.id).filter(isLetIn);
   const current = known.filter((device) => device.active || linked.has(device.deviceId));
   return current.length > 0 ? current : known.filter((device) => device.identityKey !== null);
 }
@@ -72,7 +71,7 @@ export function ownOtherDevices(context: MessagingContext): DeviceRecord[] {
   const self = selfOf(context);
   return context.store.devices
     .of('self')
-    .filter((device) => device.active && device.deviceId !== self.deviceId && mayReceive(device));
+    .filter((device) => device.active && device.deviceId !== self.deviceId && isLetIn(device));
 }
 
 export function serverReaches(context: MessagingContext, address: BareJid | null): boolean {

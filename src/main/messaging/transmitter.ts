@@ -107,7 +107,7 @@ export class Transmitter {
       .then((outcome) => {
         if (this.#signal.aborted) return;
         if (outcome.ok) this.#succeeded(entry, way, outcome.value, devices);
-        else this.#failed(entry, outcome.error);
+        else this.#failed(entry, outcome.error, devices);
       })
       .catch((error: unknown) => {
         this.#context.log('error', 'transmission-broke', {
@@ -156,10 +156,11 @@ export class Transmitter {
     this.#wake(entry.row.contactId);
   }
 
-  #failed(entry: OutboxEntry, error: AppError): void {
+  #failed(entry: OutboxEntry, error: AppError, asked: readonly DeviceId[]): void {
     this.#context.log('info', 'not-transmitted', { code: error.code });
     if (finalErrors.has(error.code)) {
-      inTransaction(this.#context, (after) => this.giveUp(entry, error, after));
+      // One device that refuses it must not keep it from the others.
+      inTransaction(this.#context, (after) => this.giveUp(entry, error, after, asked));
       return;
     }
     if (entry.busy.size === 0) showInterrupted(this.#context, entry.row.messageId);
