@@ -37,6 +37,8 @@ export class ElectronWindow {
   /** Exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
   readonly log: string[] = [];
+  /** Of Electron's first process; all others descend from it. */
+  readonly pid: number;
 
   constructor(options: ElectronWindowOptions) {
     const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
@@ -55,6 +57,7 @@ export class ElectronWindow {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       env: options.environment,
     });
+    this.pid = this.#child.pid ?? -1;
     this.exited = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('exit', (code) => resolve(code));
