@@ -1,9 +1,12 @@
 /** What a server, a contact or a stranger must not be able to do, tried. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { inTransaction } from '../../src/main/messaging/context.ts';
+import { inTransaction, selfOf } from '../../src/main/messaging/context.ts';
 import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
 import { learnDevice, maxDevicesKnown, type Owner } from '../../src/main/messaging/device-records.ts';
+import { wireId } from '../../src/main/messaging/envelope-content.ts';
 import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/own-device-news.ts';
+import { bodyElement } from '../../src/main/messaging/text-body.ts';
+import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
 import type { BareJid, DeviceId, MessageId, TrustState } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
@@ -200,4 +203,57 @@ test('one device that refuses a message does not keep it from the others', async
   anna.fate = () => ({ arrives: 1, acknowledged: true });
   anna.linkTo(desktop);
   await arrived(desktop, 'refused by one');
+});
+
+describe('somebody unknown', () => {
+  const eveJid = 'eve@bothy.test' as BareJid;
+
+  test('fills neither the disk nor the list of devices', async () => {
+    const server = new MemoryServer();
+    const [anna, eve] = [person('Anna'), person('Eve')];
+    await server.signIn(anna, annaJid);
+    await server.signIn(eve, eveJid);
+    for (let n = 0; n < 80; n += 1) await server.sayPlain(eveJid, annaJid, bodyElement(`spam ${n}`));
+    const contact = anna.store.contacts.byAddress(eveJid);
+    if (!contact) throw new Error('no request');
+    expect(contact.subscription).toBe('pending-in');
+    const there = conversationWith(anna.context, contact.id).id;
+    expect(anna.store.messages.page(there, { limit: 200 }).messages).toHaveLength(50);
+  });
+
+  test('does not make us remember repairs of devices that nobody ever saw', async () => {
+    const { server, anna, ben, benId } = await acquainted();
+    const header = (sid: number): string =>
+      `<encrypted xmlns="urn:xmpp:omemo:2"><header sid="${sid}"><keys jid="${annaJid}">` +
+      `<key rid="${anna.deviceId}">AAAA</key></keys></header><payload>AAAA</payload></encrypted>`;
+    const noise = async (sid: number): Promise<void> => {
+      const parsed = parseStanza(header(sid));
+      if (!parsed.ok) throw new Error('not XML');
+      await server.sayPlain(benJid, annaJid, parsed.value);
+    };
+    await noise(77);
+    expect(anna.store.settings.getValue(`repaired/${benId}/77`)).toBeNull();
+    await noise(ben.deviceId);
+    expect(anna.store.settings.getValue(`repaired/${benId}/${ben.deviceId}`)).not.toBeNull();
+  });
+});
+
+test('ids of messages are taken as their senders write them', () => {
+  const local = `a#b#${crypto.randomUUID()}` as MessageId;
+  expect(wireId('a#b' as MessageId)).toBe('a#b');
+  expect(wireId(local)).toBe('a#b');
+});
+
+test('numbers that leap make no endless list of missing messages', async () => {
+  const { anna, ben, benId } = await acquainted();
+  const conversationId = conversationWith(anna.context, benId).id;
+  const identityKey = selfOf(ben.context).identityKey;
+  for (let n = 1; n < 30; n += 1) {
+    inTransaction(anna.context, (after) =>
+      anna.gaps.saw({ conversationId, owner: benId, deviceId: ben.deviceId, identityKey, counter: n * 1000 }, after),
+    );
+  }
+  const kept = JSON.parse(anna.store.settings.getValue('missing-messages') ?? '[]') as unknown[];
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept.length).toBeLessThanOrEqual(500);
 });

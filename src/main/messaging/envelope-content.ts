@@ -244,6 +244,5 @@ function freeId(context: MessagingContext, id: MessageId): MessageId {
 
 /** The id by which its sender knows a message. */
 export function wireId(id: MessageId): MessageId {
-  const mark = id.indexOf('#');
-  return mark < 0 ? id : (id.slice(0, mark) as MessageId);
+  return id.replace(/#[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '') as MessageId;
 }

@@ -8,6 +8,8 @@ import { insertSystemMessage } from './conversation-timeline.ts';
 
 const valueName = 'missing-messages';
 export const gapPatience = 20_000;
+/** Waited for at the same time; who counts in leaps makes no more. */
+const maxMissing = 500;
 
 interface Missing {
   readonly conversationId: ConversationId;
@@ -46,9 +48,8 @@ export class Gaps {
     );
     const isSame = (missing: Missing): boolean =>
       missing.conversationId === conversationId && missing.deviceId === deviceId && missing.counter === counter;
-    // The first we ever hear of a device may be its hundredth message: what came before was never for us.
-    const isBeginning = newly[0] === 1 || (newly.length === 100 && newly.length < counter - 1);
-    const added = isBeginning ? [] : newly;
+    const room = Math.max(0, maxMissing - this.#missing.length);
+    const added = newly.slice(0, room);
     if (added.length === 0 && !this.#missing.some(isSame)) return;
     const since = this.#context.now();
     const next = this.#missing

@@ -9,7 +9,7 @@ import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, IncomingStanza, Taking } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
-import { learnDevice, type Owner } from './device-records.ts';
+import { learnDevice, maxDevicesKnown, type Owner } from './device-records.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
 import { encryptedIn, type IncomingEncrypted } from './incoming-encrypted.ts';
 import type { KeyDirectory } from './key-directory.ts';
@@ -19,6 +19,9 @@ import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
 
 const maxIdLength = 256;
+/** What is kept of somebody who asks to be a contact, until they are answered. */
+const maxFromStranger = 50;
+const maxDevicesOfStranger = 10;
 /** Messages of which their sender was told that they cannot be read here; more need not be remembered. */
 const maxAwaited = 200;
 /** Milliseconds of work after which others get a turn: thousands of archived messages come in without a pause. */
@@ -65,6 +68,7 @@ export class Inbox {
     const encrypted = encryptedIn(this.#context, stanza, arrival);
     const sender = senderOf(this.#context, stanza, arrival);
     if (!sender) return 'refused';
+    if (sender.contact?.subscription === 'pending-in' && this.#saidEnough(sender.contact)) return 'taken';
     if (!encrypted) {
       takePlainMessage(this.#context, stanza, arrival, sender, after);
       return arrival.transport === 'libp2p' ? 'refused' : 'taken';
@@ -76,6 +80,22 @@ export class Inbox {
     return this.#takeEncrypted(stanza, arrival, sender, encrypted.value, after);
   }
 
+  /** Somebody who asks to be a contact is heard, but does not fill the disk. */
+  #saidEnough(contact: ContactRecord): boolean {
+    const conversation = this.#context.store.conversations.byContact(contact.id);
+    if (!conversation) return false;
+    const { messages } = this.#context.store.messages.page(conversation.id, { limit: maxFromStranger });
+    return messages.length >= maxFromStranger;
+  }
+
+  /** Another device, of somebody who has as many as are remembered: nothing more is kept for its owner. */
+  #isTooMany(owner: Owner, deviceId: number): boolean {
+    const { contacts, devices } = this.#context.store;
+    if (devices.get(owner, deviceId)) return false;
+    const stranger = owner !== 'self' && contacts.get(owner)?.subscription === 'pending-in';
+    return devices.of(owner).length >= (stranger ? maxDevicesOfStranger : maxDevicesKnown);
+  }
+
   #takeEncrypted(
     stanza: Element,
     arrival: Arrival,
@@ -85,6 +105,7 @@ export class Inbox {
   ): Taking {
     const self = selfOf(this.#context);
     if (sender.owner === 'self' && encrypted.sid === self.deviceId) return 'taken';
+    if (this.#isTooMany(sender.owner, encrypted.sid)) return 'refused';
     const id = messageIdOf(stanza, encrypted);
     if (encrypted.keys.length === 0) {
       const error = fail('encryption.not-for-us', 'A message was not encrypted for this device.').error;

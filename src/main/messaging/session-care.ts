@@ -13,6 +13,8 @@ import { encryptFor } from './seal.ts';
 import { writeSealed } from './sealed-stanza.ts';
 
 const day = 24 * 60 * 60 * 1000;
+/** Sessions found broken while the archive was read that are looked after then; the others at their next message. */
+const maxBroken = 500;
 
 interface Device {
   readonly contactId: ContactId;
@@ -74,9 +76,15 @@ export class SessionCare {
   /** A message of this device could not be decrypted. Inside its transaction. */
   broken(device: Device, after: AfterCommit): void {
     if (this.#context.catchingUp()) {
-      after(() => this.#broken.set(`${device.contactId}/${device.deviceId}`, device));
+      if (this.#broken.size < maxBroken) {
+        after(() => this.#broken.set(`${device.contactId}/${device.deviceId}`, device));
+      }
       return;
     }
+    const { contacts, devices } = this.#context.store;
+    // Device ids are free: only one that was heard of before has a session that can break.
+    if (contacts.get(device.contactId)?.subscription === 'pending-in') return;
+    if (!devices.get(device.contactId, device.deviceId)) return;
     const name = `repaired/${device.contactId}/${device.deviceId}`;
     const last = Number(this.#context.store.settings.getValue(name) ?? 0);
     const now = this.#context.now();
