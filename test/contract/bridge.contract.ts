@@ -18,6 +18,7 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
   describe(`the Bridge of ${host}`, () => {
     let subject: BridgeUnderTest;
     const events: BridgeEvent[] = [];
+    const looking = new Set<() => void>();
 
     let missing: string | null = null;
 
@@ -28,7 +29,10 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
         return;
       }
       subject = opened;
-      subject.bridge.subscribe((event) => events.push(event));
+      subject.bridge.subscribe((event) => {
+        events.push(event);
+        for (const look of [...looking]) look();
+      });
     });
     beforeEach((context) => {
       if (missing !== null) context.skip(missing);
@@ -47,15 +51,17 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
     async function code(result: Promise<{ ok: boolean; error?: { code: string } }>): Promise<string | undefined> {
       return (await result).error?.code;
     }
+    /** An event that came or will come: it may be under way already when somebody begins to wait for it. */
     function told(test: (event: BridgeEvent) => boolean): Promise<BridgeEvent> {
-      const already = events.find(test);
-      if (already) return Promise.resolve(already);
       return new Promise((resolve) => {
-        const end = subject.bridge.subscribe((event) => {
-          if (!test(event)) return;
-          end();
+        const look = (): void => {
+          const event = events.find(test);
+          if (!event) return;
+          looking.delete(look);
           resolve(event);
-        });
+        };
+        looking.add(look);
+        look();
       });
     }
 
@@ -211,6 +217,8 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
       end();
       await value(subject.bridge.call('settings.set', { settings: { theme: 'light' } }));
       await told((event) => event.type === 'settings' && event.settings.theme === 'light');
+      // Whatever was on its way has arrived by the next answer.
+      await value(subject.bridge.call('app.status', {}));
       expect(heard).toEqual([]);
     });
   });

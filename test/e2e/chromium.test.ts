@@ -8,12 +8,15 @@ import { type App, createApp } from '../../src/main/app/create-app.ts';
 import { type ChromiumWindow, openChromiumWindow } from '../../src/main/hosts/chromium/chromium-window.ts';
 import { desktopLinks } from '../../src/main/hosts/chromium/desktop.ts';
 import { findChromium } from '../../src/main/hosts/chromium/find-chromium.ts';
+import { bridgeContract } from '../contract/bridge.contract.ts';
 import { projectFolder } from '../support/electron-window.ts';
+import { pageBridge } from '../support/page-bridge.ts';
 import { buildOnce } from '../support/window-build.ts';
 import { WindowDriver } from '../support/window-driver.ts';
 import { firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
 
 const executable = findChromium();
+const missing = 'no Chromium, Chrome or Edge (Debian: apt install chromium)';
 const folder = mkdtempSync(join(tmpdir(), 'bothy-chromium-'));
 
 interface Opened {
@@ -62,7 +65,7 @@ beforeAll(() => {
 });
 
 beforeEach((context) => {
-  if (executable === null) context.skip('no Chromium, Chrome or Edge (Debian: apt install chromium)');
+  if (executable === null) context.skip(missing);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -118,6 +121,12 @@ test('first start, closing, and unlocking again; nothing of the browser stays', 
   await opened.page.see('button', 'Settings', { timeout: 60_000 });
   expect(await opened.page.evaluate('bothy.call("app.status", {}).then((s) => s.value.self.name)')).toBe('Ben');
   await opened.close();
+});
+
+bridgeContract('the window in Chromium', async () => {
+  if (executable === null) return missing;
+  const opened = await open('bridge');
+  return pageBridge(opened.page, opened.close);
 });
 
 test('closing the window is told to the application', async () => {

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { bridgeContract } from '../contract/bridge.contract.ts';
 import { type Display, noDisplayReason, startDisplay } from '../support/display.ts';
 import { ElectronWindow, electronExecutable } from '../support/electron-window.ts';
+import { pageBridge } from '../support/page-bridge.ts';
 import { buildOnce } from '../support/window-build.ts';
 import type { WindowDriver } from '../support/window-driver.ts';
 import { firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
@@ -104,6 +106,14 @@ test('first start, closing, and unlocking again', async () => {
   await page.see('button', 'Settings', { timeout: 60_000 });
   expect(await page.evaluate('bothy.call("app.status", {}).then((status) => status.value.self.name)')).toBe('Ada');
   expect(await window.quit()).toBe(0);
+});
+
+bridgeContract('the window in Electron', async () => {
+  if (reason !== null) return reason;
+  const window = open('bridge');
+  return pageBridge(await window.page(), async () => {
+    expect(await window.quit()).toBe(0);
+  });
 });
 
 test('a second start on the same profile shows the first window instead', async () => {
