@@ -11,12 +11,15 @@ import {
   createOwnDevice,
   decrypt,
   encrypt,
+  legacyBundleOf,
   type OwnDevice,
   parseRecord,
+  readLegacyBundle,
   ready,
   serializeRecord,
 } from '../../src/main/e2ee/omemo.ts';
 import { randomBytes } from '../../src/main/e2ee/primitives/sodium.ts';
+import type { Bundle, WireFormat } from '../../src/main/e2ee/types.ts';
 import { type Measurement, measurement, median } from './measurement.ts';
 
 const TEXT = new Uint8Array(1024).fill(0x62);
@@ -27,8 +30,17 @@ const WARM_UP_ROUNDS = 8;
 /** Sends the text from one of two sides to the other, and reads it there. */
 type Exchange = (from: 0 | 1) => Promise<void> | void;
 
-function ours(): Exchange {
+function bundleFor(own: OwnDevice, wire: WireFormat): Bundle {
+  if (wire === 'omemo2') return bundleOf(own);
+  const bundle = readLegacyBundle(legacyBundleOf(own));
+  if (!bundle.ok) throw new Error(bundle.error.code);
+  return bundle.value;
+}
+
+function ours(wire: WireFormat): Exchange {
   const owns: [OwnDevice, OwnDevice] = [createOwnDevice(randomBytes, 0), createOwnDevice(randomBytes, 0)];
+  // As the application does: a bundle is fetched and checked once, for the first message.
+  const bundles = owns.map((own) => bundleFor(own, wire));
   const store: [Uint8Array | null, Uint8Array | null] = [null, null];
   const load = (side: 0 | 1) => {
     const bytes = store[side];
@@ -36,13 +48,14 @@ function ours(): Exchange {
   };
   return (from) => {
     const to = from === 0 ? 1 : 0;
-    const target = { deviceId: owns[to].deviceId, record: load(from), bundle: bundleOf(owns[to]) };
-    const { keys, payload, records } = encrypt(owns[from], [target], TEXT, randomBytes);
+    const target = { deviceId: owns[to].deviceId, record: load(from), bundle: bundles[to] ?? null };
+    const { keys, payload, iv, records } = encrypt(owns[from], [target], TEXT, randomBytes, wire);
     const [key] = keys;
     const record = records.get(0);
     if (key === undefined || record === undefined) throw new Error('not encrypted');
     store[from] = serializeRecord(record);
-    const envelope = { senderDeviceId: owns[from].deviceId, keyExchange: key.keyExchange, data: key.data, payload };
+    const { keyExchange, data } = key;
+    const envelope = { wire, senderDeviceId: owns[from].deviceId, keyExchange, data, payload, iv };
     const received = decrypt(owns[to], load(to), envelope, 0);
     if (!received.ok) throw new Error(received.error.code);
     store[to] = serializeRecord(received.value.record);
@@ -190,8 +203,8 @@ async function measure(exchange: Exchange, sender: (index: number) => 0 | 1): Pr
   return (MESSAGES * 1000) / (performance.now() - start);
 }
 
-async function compare(metric: string, sender: (index: number) => 0 | 1): Promise<Measurement> {
-  const sides = { ours: ours(), baseline: await libsignal() };
+async function compare(metric: string, wire: WireFormat, sender: (index: number) => 0 | 1): Promise<Measurement> {
+  const sides = { ours: ours(wire), baseline: await libsignal() };
   // The key exchange is answered before the clock starts, and both are compiled.
   for (const exchange of [sides.ours, sides.baseline]) {
     await exchange(0);
@@ -210,8 +223,10 @@ async function compare(metric: string, sender: (index: number) => 0 | 1): Promis
 export async function benchRatchet(): Promise<Measurement[]> {
   await ready();
   return [
-    await compare('ratchet, one direction', () => 0),
-    await compare('ratchet, ping-pong', (index) => (index % 2 === 0 ? 0 : 1)),
+    await compare('ratchet, one direction', 'omemo2', () => 0),
+    await compare('ratchet, ping-pong', 'omemo2', (index) => (index % 2 === 0 ? 0 : 1)),
+    await compare('legacy ratchet, one direction', 'omemo-legacy', () => 0),
+    await compare('legacy ratchet, ping-pong', 'omemo-legacy', (index) => (index % 2 === 0 ? 0 : 1)),
   ];
 }
 

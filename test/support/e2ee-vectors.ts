@@ -14,6 +14,7 @@ import { hkdfSha256 } from '../../src/main/e2ee/primitives/hkdf.ts';
 import { hmacSha256 } from '../../src/main/e2ee/primitives/hmac.ts';
 import { equal, ready } from '../../src/main/e2ee/primitives/sodium.ts';
 import { hasSmallOrder, isCanonical, keyPairOf, sharedSecret } from '../../src/main/e2ee/primitives/x25519.ts';
+import { legacyAnswers } from './e2ee-legacy-vectors.ts';
 
 export interface KnownAnswer {
   readonly name: string;
@@ -232,6 +233,7 @@ export async function knownAnswers(): Promise<KnownAnswer[]> {
   check('AES-256-CBC refuses half a block', 'null', hex(decryptCbc(AES_KEY, AES_IV, ciphertext.subarray(0, 72))));
   check('AES-256-CBC refuses nothing', 'null', hex(decryptCbc(AES_KEY, AES_IV, new Uint8Array(0))));
 
+  legacyAnswers(check);
   check('equal', 'true', String(equal(bytes('0102'), bytes('0102'))));
   check('equal, one bit apart', 'false', String(equal(bytes('0102'), bytes('0103'))));
   check('equal, other length', 'false', String(equal(bytes('0102'), bytes('010200'))));
