@@ -1,11 +1,12 @@
 /** What a server, a contact or a stranger must not be able to do, tried. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { mergeRosterEntry } from '../../src/main/app/roster-contacts.ts';
 import { inTransaction, selfOf } from '../../src/main/messaging/context.ts';
 import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
 import { learnDevice, maxDevicesKnown, type Owner } from '../../src/main/messaging/device-records.ts';
 import { wireId } from '../../src/main/messaging/envelope-content.ts';
 import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/own-device-news.ts';
-import { bodyElement } from '../../src/main/messaging/text-body.ts';
+import { bodyElement, bodyIn, cleanBody } from '../../src/main/messaging/text-body.ts';
 import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
 import type { BareJid, DeviceId, MessageId, TrustState } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
@@ -256,4 +257,22 @@ test('numbers that leap make no endless list of missing messages', async () => {
   const kept = JSON.parse(anna.store.settings.getValue('missing-messages') ?? '[]') as unknown[];
   expect(kept.length).toBeGreaterThan(0);
   expect(kept.length).toBeLessThanOrEqual(500);
+});
+
+describe('the length of a text', () => {
+  test('is limited by what it becomes as XML, so that no server closes the stream over it', () => {
+    expect(cleanBody('a'.repeat(64 * 1024)).ok).toBe(true);
+    expect(cleanBody('&'.repeat(64 * 1024)).ok).toBe(false);
+  });
+
+  test('beyond ours is shown cut, not acknowledged and lost', () => {
+    const shown = bodyIn([bodyElement(`${'é'.repeat(60 * 1024)}end`)]);
+    expect(shown?.startsWith('éé')).toBe(true);
+    expect(shown?.endsWith('é […]')).toBe(true);
+  });
+});
+
+test('names from a roster or a request do not turn the text around them', () => {
+  const entry = { jid: benJid, name: 'Ben\u202enna\u0007', subscription: 'both', ask: false } as const;
+  expect(mergeRosterEntry(null, entry, 0).name).toBe('Bennna');
 });

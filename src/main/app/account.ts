@@ -7,6 +7,7 @@ import type { AccountRecord, ContactRecord } from '../storage/records.ts';
 import type { StanzaHandler, TransportEvents } from '../transports/transport.ts';
 import { createXmppTransport } from '../transports/xmpp/account.ts';
 import type { RosterEntry, XmppAccountEvents, XmppTransport, XmppTransportOptions } from '../transports/xmpp/types.ts';
+import { cleanName } from './clean-name.ts';
 import { localPart, mergeRosterEntry, sameContact } from './roster-contacts.ts';
 
 const signInTimeout = 60_000;
@@ -257,7 +258,7 @@ export class Account {
     const id = known?.id ?? (crypto.randomUUID() as string as ContactId);
     contacts.put({
       id,
-      name: known?.name ?? (nickname.trim() === '' ? localPart(jid) : nickname.trim().slice(0, 64)),
+      name: known?.name ?? (cleanName(nickname) || localPart(jid)),
       jid,
       xid: known?.xid ?? null,
       subscription: 'pending-in',

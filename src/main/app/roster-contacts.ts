@@ -2,6 +2,7 @@
 import type { ContactId } from '../../shared/model.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { RosterEntry } from '../transports/xmpp/types.ts';
+import { cleanName } from './clean-name.ts';
 
 /** What to call somebody who has no name yet. */
 export function localPart(jid: string): string {
@@ -14,7 +15,7 @@ export function mergeRosterEntry(known: ContactRecord | null, entry: RosterEntry
   const subscription = entry.subscription === 'none' && entry.ask ? 'pending-out' : entry.subscription;
   return {
     id: known?.id ?? (crypto.randomUUID() as string as ContactId),
-    name: entry.name !== '' ? entry.name : (known?.name ?? localPart(entry.jid)),
+    name: cleanName(entry.name) || (known?.name ?? localPart(entry.jid)),
     jid: entry.jid,
     xid: known?.xid ?? null,
     subscription: waits ? 'pending-in' : subscription,

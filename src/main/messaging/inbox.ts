@@ -105,6 +105,8 @@ export class Inbox {
   ): Taking {
     const self = selfOf(this.#context);
     if (sender.owner === 'self' && encrypted.sid === self.deviceId) return 'taken';
+    // It would only spend our prekeys: nobody answers who asks to be a contact.
+    if (sender.contact?.subscription === 'pending-in' && !encrypted.payload) return 'taken';
     if (this.#isTooMany(sender.owner, encrypted.sid)) return 'refused';
     const id = messageIdOf(stanza, encrypted);
     if (encrypted.keys.length === 0) {
