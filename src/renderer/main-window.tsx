@@ -8,7 +8,7 @@ import { Palette } from './features/conversations/palette.tsx';
 import { Sidebar } from './features/conversations/sidebar.tsx';
 import { conversations as words } from './i18n/conversations.ts';
 import { NavigationContext, navigate, nowhere } from './state/navigation.ts';
-import { useConversation, useWindow } from './state/use-window.ts';
+import { useConversation, useStatus, useWindow } from './state/use-window.ts';
 import { EmptyState } from './ui/empty-state.tsx';
 import './main-window.css';
 
@@ -29,6 +29,7 @@ export function MainWindow() {
   const navigation = useMemo(() => ({ place, go }), [place]);
   const conversation = useConversation(place.conversationId);
   const hasConversations = useWindow((state) => state.conversations.size > 0);
+  const hasAccount = useStatus().account !== null;
   useMessageAnnouncements();
 
   useEffect(() => {
@@ -66,7 +67,11 @@ export function MainWindow() {
           <main className="pane-middle">
             {conversation === undefined ? (
               <EmptyState icon={MessagesSquare} title={hasConversations ? words.pickTitle : words.hereTitle}>
-                {hasConversations ? words.pickText.replace('{keys}', goToKeys) : words.hereText}
+                {hasConversations
+                  ? words.pickText.replace('{keys}', goToKeys)
+                  : hasAccount
+                    ? words.hereText
+                    : words.hereTextNearby}
               </EmptyState>
             ) : (
               <Conversation key={conversation.id} conversation={conversation} />

@@ -27,6 +27,7 @@ export const chat = {
   backToList: 'Back to conversations',
   messages: 'Messages',
   youSaid: 'You:',
+  notEncrypted: 'Not encrypted',
   theySaid: (name: string) => `${name}:`,
   announce: (name: string, text: string) => `${name}: ${text}`,
   unreadLine: 'New messages',
@@ -34,6 +35,7 @@ export const chat = {
   jumpToLatestUnread: (count: number) =>
     `${formatNumber(count)} ${plural(count, { one: 'new message', other: 'new messages' })}`,
   start: (name: string) => `This is the beginning of what you and ${name} have said here.`,
+  nothingYet: (name: string) => `Nothing has been said here yet. Write ${name} the first message.`,
   stateWords,
   eventWords,
   retry: 'Try again',

@@ -15,6 +15,7 @@ export const conversations = {
   emptyText: 'Invite someone with a link or a code, or add them by their XMPP address.',
   hereTitle: 'Conversations open here',
   hereText: 'They go directly to people on the same network, and through your server to everyone else.',
+  hereTextNearby: 'They go directly to people on the same network; no server is involved.',
   pickTitle: 'Pick a conversation',
   pickText: 'Choose one on the left, or press {keys} to go to anyone.',
   requests: 'Wants to reach you',
@@ -34,7 +35,8 @@ export const conversations = {
   tryNow: 'Try now',
   enterPassword: 'Enter password',
   offlineTitle: (server: string) => `${server} cannot be reached`,
-  offlineSafe: 'Messages go directly to people nearby; the rest wait on this computer and leave by themselves.',
+  offlineSafe: 'You still reach people nearby; other messages wait here and are sent later.',
+  offlineSafeAlone: 'Messages wait here and are sent later.',
   palette: {
     title: 'Go to…',
     label: 'Search people, conversations and messages',

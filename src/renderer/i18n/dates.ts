@@ -5,7 +5,8 @@ const dayThisYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'shor
 const dayAnyYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
 const longDayThisYear = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long' });
 const longDay = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
-const moment = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'short' });
+const hourCycle = time.resolvedOptions().hourCycle ?? 'h23';
+const moment = new Intl.DateTimeFormat('en', { dateStyle: 'full', timeStyle: 'short', hourCycle });
 const relativeDay = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,5 +1,5 @@
 import { Eye, EyeOff } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, type Ref, useState } from 'react';
 import { FieldError } from 'react-aria-components/FieldError';
 import { Input } from 'react-aria-components/Input';
 import { Label } from 'react-aria-components/Label';
@@ -14,13 +14,15 @@ interface TextFieldProps extends Omit<AriaTextFieldProps, 'className' | 'childre
   readonly label: string;
   readonly hint?: ReactNode;
   readonly placeholder?: string;
+  /** The field itself, to give the focus back to. */
+  readonly inputRef?: Ref<HTMLInputElement>;
 }
 
-export function TextField({ label, hint, placeholder, ...props }: TextFieldProps) {
+export function TextField({ label, hint, placeholder, inputRef = null, ...props }: TextFieldProps) {
   return (
     <AriaTextField {...props} className="field">
       <Label>{label}</Label>
-      <Input className="input" placeholder={placeholder ?? ''} />
+      <Input ref={inputRef} className="input" placeholder={placeholder ?? ''} />
       {hint === undefined ? null : (
         <Text slot="description" className="field-hint">
           {hint}
@@ -32,13 +34,19 @@ export function TextField({ label, hint, placeholder, ...props }: TextFieldProps
 }
 
 /** A secret that can be looked at on request. */
-export function SecretField({ label, hint, placeholder, ...props }: TextFieldProps) {
+export function SecretField({ label, hint, placeholder, inputRef = null, ...props }: TextFieldProps) {
   const [shown, setShown] = useState(false);
   return (
     <AriaTextField {...props} type={shown ? 'text' : 'password'} className="field">
       <Label>{label}</Label>
       <div className="field-password">
-        <Input className="input" placeholder={placeholder ?? ''} spellCheck="false" autoCapitalize="off" />
+        <Input
+          ref={inputRef}
+          className="input"
+          placeholder={placeholder ?? ''}
+          spellCheck="false"
+          autoCapitalize="off"
+        />
         <IconButton label={shown ? ui.hideSecret : ui.showSecret} onPress={() => setShown(!shown)}>
           <Icon of={shown ? EyeOff : Eye} />
         </IconButton>

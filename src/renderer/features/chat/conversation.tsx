@@ -43,7 +43,7 @@ export function Conversation({ conversation }: { conversation: ConversationModel
         {timeline?.loaded !== true ? null : timeline.messages.length === 0 ? (
           <p className="no-messages">
             <Icon of={MessageSquareDashed} size={24} />
-            {chat.start(name)}
+            {chat.nothingYet(name)}
           </p>
         ) : (
           <MessageList

@@ -1,5 +1,5 @@
 /** One message: its words, its time, its true state, and its route where that changed. */
-import { RotateCw } from 'lucide-react';
+import { LockOpen, RotateCw } from 'lucide-react';
 import { memo } from 'react';
 import { chat } from '../../i18n/chat.ts';
 import { formatMoment, formatTime } from '../../i18n/dates.ts';
@@ -29,6 +29,8 @@ interface MessageBubbleProps {
 export const MessageBubble = memo(function MessageBubble({ row, name, focused }: MessageBubbleProps) {
   const { message } = row;
   const own = message.direction === 'out';
+  // Said with every such message: anyone on the way may have written it, also among encrypted ones.
+  const plain = message.encryption === 'none';
   return (
     <div className="message" data-own={own || undefined} data-start={row.groupStart || undefined}>
       <div className="bubble" data-start={row.groupStart || undefined} data-end={row.groupEnd || undefined}>
@@ -36,7 +38,13 @@ export const MessageBubble = memo(function MessageBubble({ row, name, focused }:
         <span className="bubble-text" dir="auto">
           <LinkifiedText text={message.body} reachable={focused} />
         </span>
-        <span className={row.showMeta ? 'bubble-meta' : 'visually-hidden'}>
+        <span className={row.showMeta || plain ? 'bubble-meta' : 'visually-hidden'}>
+          {plain ? (
+            <span className="bubble-plain">
+              <Icon of={LockOpen} size={13} />
+              {chat.notEncrypted}
+            </span>
+          ) : null}
           {row.routeChanged && message.route !== null ? (
             <span title={routeWords[message.route]}>
               <RouteIcon route={message.route} size={13} label={routeWords[message.route]} />

@@ -16,6 +16,7 @@ import { moveFocus, visibleRange } from './row-focus.ts';
 import { SystemEvent } from './system-event.tsx';
 import { type TimelineRow, timelineRows } from './timeline-rows.ts';
 import { useReadMarking } from './use-read-marking.ts';
+import { useStayAtEnd } from './use-stay-at-end.ts';
 import './message-list.css';
 
 /** How near an edge (in rows) the next page is asked for. */
@@ -71,6 +72,8 @@ export function MessageList({ conversation, timeline, name, firstUnread, target 
     if (timeline.hasOlder && first < pageAhead) void store.loadOlder(conversation.id);
     if (timeline.hasNewer && last > rows.length - pageAhead) void store.loadNewer(conversation.id);
   }, [store, conversation.id, timeline.hasOlder, timeline.hasNewer, placed, first, last, rows.length]);
+
+  useStayAtEnd(scroller, endThreshold, placed && !timeline.hasNewer);
 
   const lastMessage = timeline.messages.at(-1);
   const ownLast = lastMessage?.direction === 'out' ? lastMessage.id : null;

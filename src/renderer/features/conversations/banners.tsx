@@ -20,7 +20,9 @@ export function Banners() {
       {status.notices.map((notice) => (
         <NoticeBanner key={notice.id} notice={notice} />
       ))}
-      {status.account?.transport.state === 'failing' ? <AccountBanner account={status.account} /> : null}
+      {status.account?.transport.state === 'failing' ? (
+        <AccountBanner account={status.account} nearby={status.nearby.enabled} />
+      ) : null}
     </div>
   );
 }
@@ -44,7 +46,7 @@ function NoticeBanner({ notice }: { notice: Notice }) {
 }
 
 /** Only failures the person can act on are alarming; a server that is away for a while is said calmly. */
-function AccountBanner({ account }: { account: AccountStatus }) {
+function AccountBanner({ account, nearby }: { account: AccountStatus; nearby: boolean }) {
   const { ask, busy } = useAsk('account.retry');
   const [asking, setAsking] = useState(false);
   const error = account.transport.error;
@@ -57,9 +59,10 @@ function AccountBanner({ account }: { account: AccountStatus }) {
       <div className="banner-text">
         <p>
           <strong>{error === null ? words.offlineTitle(server) : cleanText(error.what)}</strong>{' '}
-          {byItself ? words.offlineSafe : cleanText(error?.action ?? '')}
+          {byItself ? (nearby ? words.offlineSafe : words.offlineSafeAlone) : cleanText(error?.action ?? '')}
         </p>
-        {error === null ? null : <ProblemDetails error={error} />}
+        {/* What fails by itself mends by itself; whoever wants to know more finds it in the settings. */}
+        {error === null || byItself ? null : <ProblemDetails error={error} />}
       </div>
       {wrongPassword ? (
         <Button small onPress={() => setAsking(true)}>

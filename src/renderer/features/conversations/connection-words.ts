@@ -36,9 +36,10 @@ export function connectionWords(status: AppStatus): string {
   return `${accountWords(status)} · ${nearbyWords(status)}`;
 }
 
-/** The dot beside the words: something works, something is being tried, nothing works. */
-export function connectionTone(status: AppStatus): 'ok' | 'trying' | 'none' {
-  const states = [status.account?.transport.state, status.nearby.enabled ? status.nearby.transport.state : undefined];
-  if (states.includes('online')) return 'ok';
-  return states.includes('connecting') ? 'trying' : 'none';
+/** The dot beside the words: the server is there, only people nearby are, something is being tried, nobody is there. */
+export function connectionTone(status: AppStatus): 'ok' | 'near' | 'trying' | 'none' {
+  const account = status.account?.transport.state;
+  if (account === 'online') return 'ok';
+  if (status.nearby.enabled && status.nearby.connectedContacts.length > 0) return 'near';
+  return account === 'connecting' ? 'trying' : 'none';
 }

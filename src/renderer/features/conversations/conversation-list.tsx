@@ -45,6 +45,8 @@ export function ConversationList() {
     [conversations, contacts],
   );
   if (rows.length === 0) {
+    // Someone who asks is answered first; their request stands above.
+    if ([...contacts.values()].some((contact) => contact.subscription === 'pending-in')) return null;
     return (
       <EmptyState
         icon={Users}

@@ -7,7 +7,7 @@ import { Header } from 'react-aria-components/Header';
 import { Input } from 'react-aria-components/Input';
 import { ListBox, ListBoxItem, ListBoxSection } from 'react-aria-components/ListBox';
 import { Modal, ModalOverlay } from 'react-aria-components/Modal';
-import { SearchField } from 'react-aria-components/SearchField';
+import { TextField } from 'react-aria-components/TextField';
 import type { Contact, Message } from '../../../shared/model.ts';
 import { conversations as words } from '../../i18n/conversations.ts';
 import { formatListMoment } from '../../i18n/dates.ts';
@@ -63,10 +63,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
       <Modal className="dialog palette">
         <AriaDialog className="dialog-inner" aria-label={words.palette.title}>
           <Autocomplete inputValue={text} onInputChange={setText}>
-            <SearchField className="palette-field" aria-label={words.palette.label} autoFocus>
+            <TextField type="search" className="palette-field" aria-label={words.palette.label} autoFocus>
               <Icon of={Search} />
               <Input className="palette-input" placeholder={words.palette.placeholder} />
-            </SearchField>
+            </TextField>
             <ListBox
               className="palette-list"
               aria-label={words.palette.title}

@@ -40,6 +40,7 @@ const trustIcons = { undecided: CircleHelp, blind: Check, verified: ShieldCheck,
 function DeviceItem({ device, onChanged }: { device: Device; onChanged: (() => void) | undefined }) {
   const { ask, busy, error } = useAsk('devices.setTrust');
   const now = useNow();
+  const lastSeenAt = device.isThisDevice ? null : device.lastSeenAt;
   const name = device.label === '' ? words.unnamed(device.deviceId) : cleanLine(device.label);
 
   async function decide(trust: 'verified' | 'distrusted' | 'undecided'): Promise<void> {
@@ -60,11 +61,11 @@ function DeviceItem({ device, onChanged }: { device: Device; onChanged: (() => v
           </span>
         )}
       </div>
-      {device.active && device.lastSeenAt === null ? null : (
+      {device.active && lastSeenAt === null ? null : (
         <p className="muted small">
           {[
             device.active ? null : words.inactive,
-            device.lastSeenAt === null ? null : words.lastSeen(formatListMoment(device.lastSeenAt, now)),
+            lastSeenAt === null ? null : words.lastSeen(formatListMoment(lastSeenAt, now)),
           ]
             .filter((part) => part !== null)
             .join(' · ')}

@@ -1,5 +1,5 @@
 /** A new password for the account that is already here. */
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Form } from 'react-aria-components/Form';
 import { onboarding } from '../../i18n/onboarding.ts';
 import { useAsk } from '../../state/use-ask.ts';
@@ -10,12 +10,18 @@ import { SecretField } from '../../ui/text-field.tsx';
 
 export function SignInAgain({ jid, onClose }: { jid: string; onClose: () => void }) {
   const [password, setPassword] = useState('');
+  const field = useRef<HTMLInputElement>(null);
   const { ask, busy, error } = useAsk('account.retry');
 
   async function signIn(): Promise<void> {
     if (password === '' || busy) return;
     const result = await ask({ password });
-    if (result.ok) onClose();
+    if (result.ok) {
+      onClose();
+      return;
+    }
+    field.current?.focus();
+    field.current?.select();
   }
   return (
     <Dialog title={onboarding.signInAgainTitle} onClose={onClose}>
@@ -28,6 +34,7 @@ export function SignInAgain({ jid, onClose }: { jid: string; onClose: () => void
       >
         <p className="muted">{onboarding.signInAgainText(jid)}</p>
         <SecretField
+          inputRef={field}
           label={onboarding.passwordLabel}
           value={password}
           onChange={setPassword}

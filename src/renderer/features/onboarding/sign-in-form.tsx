@@ -1,5 +1,5 @@
 /** Signing in: one try a press, each failure in its own words, never a loop that locks the account. */
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Form } from 'react-aria-components/Form';
 import { onboarding } from '../../i18n/onboarding.ts';
 import { useAsk } from '../../state/use-ask.ts';
@@ -10,13 +10,22 @@ import { SecretField, TextField } from '../../ui/text-field.tsx';
 export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
   const [jid, setJid] = useState('');
   const [password, setPassword] = useState('');
+  const addressField = useRef<HTMLInputElement>(null);
+  const passwordField = useRef<HTMLInputElement>(null);
   const { ask, busy, error } = useAsk('account.signIn');
   const ready = jid.trim() !== '' && password !== '';
 
   async function signIn(): Promise<void> {
     if (!ready || busy) return;
     const result = await ask({ jid: jid.trim(), password });
-    if (result.ok) onSignedIn();
+    if (result.ok) {
+      onSignedIn();
+      return;
+    }
+    // The button that was pressed is disabled meanwhile and has lost the focus.
+    const field = result.error.code === 'account.unknown-host' ? addressField : passwordField;
+    field.current?.focus();
+    field.current?.select();
   }
   return (
     <Form
@@ -27,6 +36,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
       }}
     >
       <TextField
+        inputRef={addressField}
         label={onboarding.addressLabel}
         placeholder={onboarding.addressPlaceholder}
         value={jid}
@@ -37,6 +47,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
         autoFocus
       />
       <SecretField
+        inputRef={passwordField}
         label={onboarding.passwordLabel}
         value={password}
         onChange={setPassword}

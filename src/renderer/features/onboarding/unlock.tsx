@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { Form } from 'react-aria-components/Form';
 import { onboarding } from '../../i18n/onboarding.ts';
 import { useAsk } from '../../state/use-ask.ts';
@@ -9,12 +9,16 @@ import { Card } from './card.tsx';
 
 export function Unlock() {
   const [passphrase, setPassphrase] = useState('');
+  const field = useRef<HTMLInputElement>(null);
   const { ask, busy, error } = useAsk('profile.unlock');
 
   async function unlock(): Promise<void> {
     if (passphrase === '' || busy) return;
     const result = await ask({ passphrase });
-    if (!result.ok) setPassphrase('');
+    if (result.ok) return;
+    setPassphrase('');
+    // The button that was pressed is disabled meanwhile and has lost the focus.
+    field.current?.focus();
   }
   return (
     <Card title={onboarding.unlockTitle} text={onboarding.unlockText}>
@@ -26,6 +30,7 @@ export function Unlock() {
         }}
       >
         <SecretField
+          inputRef={field}
           label={onboarding.passphraseLabel}
           value={passphrase}
           onChange={setPassphrase}
