@@ -34,7 +34,7 @@ export const faults = {
       'soon',
       'account.unreachable',
       'The server of your account cannot be reached.',
-      'Check your internet connection; Bothy keeps trying.',
+      'Check your internet connection, or try again later.',
       detail,
     ),
   unknownHost: (domain: string) =>
@@ -120,7 +120,7 @@ export const faults = {
       'later',
       'account.unreachable',
       'The server cannot let anybody sign in right now.',
-      'Nothing to do; Bothy tries again later.',
+      'Try again later.',
       detail,
     ),
   protocol: (detail: string, retry: Fault['retry'] = 'later') =>
