@@ -28,7 +28,6 @@ export const chat = {
   messages: 'Messages',
   youSaid: 'You:',
   notEncrypted: 'Not encrypted',
-  notEncrypted: 'Not encrypted',
   theySaid: (name: string) => `${name}:`,
   announce: (name: string, text: string) => `${name}: ${text}`,
   unreadLine: 'New messages',
