@@ -7,17 +7,11 @@ import { randomBytes, ready } from '../e2ee/primitives/sodium.ts';
 import type { Store } from '../storage/records.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { cleanName } from './clean-name.ts';
-import { accountCommands } from './commands/account-commands.ts';
 import type { Handlers } from './commands/command-types.ts';
-import { contactCommands } from './commands/contact-commands.ts';
-import { conversationCommands } from './commands/conversation-commands.ts';
-import { deviceCommands } from './commands/device-commands.ts';
-import { invitationCommands } from './commands/invitation-commands.ts';
-import { messageCommands } from './commands/message-commands.ts';
-import { linkCommands, settingsCommands } from './commands/settings-commands.ts';
+import { linkCommands } from './commands/settings-commands.ts';
 import { EventHub } from './event-hub.ts';
-import { type NearbyOptions, nearbyOff } from './nearby.ts';
-import { createNearbyCrypto } from './nearby-crypto.ts';
+import type { NearbyOptions } from './nearby.ts';
+import { nearbyOff } from './nearby-off.ts';
 import { makeSelf } from './new-self.ts';
 import type { Ports } from './ports.ts';
 import {
@@ -28,7 +22,7 @@ import {
   profileNotices,
   storageFault,
 } from './profile-access.ts';
-import { RunningProfile } from './running-profile.ts';
+import type { RunningProfile } from './running-profile.ts';
 
 export interface AppOptions {
   /** Folder of the profile; made (mode 0700) if it does not exist. */
@@ -52,6 +46,9 @@ export interface App extends Bridge {
 
 type Phase = AppStatus['phase'];
 type ProfileCommand = 'app.status' | 'app.dismissNotice' | 'profile.create' | 'profile.unlock' | 'links.open';
+
+/** Both networks and all that talks over them: the larger part of the program, needed once a profile is open. */
+const loadProfileCode = (): Promise<typeof import('./start-profile.ts')> => import('./start-profile.ts');
 
 export async function createApp(options: AppOptions): Promise<App> {
   await ready();
@@ -169,6 +166,8 @@ class Application implements App {
   }
 
   async #open(passphrase: string | null): Promise<Result<null>> {
+    // Loads while the passphrase is hashed elsewhere; what goes wrong comes out where it is used.
+    loadProfileCode().catch(() => {});
     const opened = await openFoundProfile(this.#options.profileDirectory, this.#options.ports, passphrase);
     if (!opened.ok) return opened;
     this.#notices = opened.value.notices;
@@ -185,25 +184,18 @@ class Application implements App {
 
   async #run(store: Store): Promise<void> {
     const { ports, xmppOverride, nearby } = this.#options;
-    const profile = new RunningProfile({
+    const { startProfile } = await loadProfileCode();
+    const started = await startProfile({
       store,
       ports,
       hub: this.#hub,
-      crypto: await createNearbyCrypto(),
       onStatus: () => this.#tellStatus(),
       xmppOverride,
       nearby: nearby ?? {},
     });
+    const { profile } = started;
     this.#profile = profile;
-    this.#profileHandlers = {
-      ...accountCommands(profile),
-      ...contactCommands(profile),
-      ...invitationCommands(profile),
-      ...conversationCommands(profile),
-      ...messageCommands(profile),
-      ...deviceCommands(profile),
-      ...settingsCommands(profile, this.#hub, () => this.#tellStatus()),
-    };
+    this.#profileHandlers = started.handlers;
     this.#phase = 'ready';
     this.#error = null;
     profile.start(this.#options.nearbyEnabled ?? null);

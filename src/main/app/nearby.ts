@@ -12,6 +12,7 @@ import {
   type Libp2pTransportOptions,
 } from '../transports/libp2p/libp2p-transport.ts';
 import type { StanzaHandler } from '../transports/transport.ts';
+import { nearbyOff } from './nearby-off.ts';
 import { addressesOf } from './store-book.ts';
 
 /** Tests: other multicast port, interfaces and pace; see the transport. */
@@ -115,9 +116,3 @@ export class Nearby {
     this.#callbacks.onStatus();
   }
 }
-
-export const nearbyOff: NearbyStatus = {
-  enabled: false,
-  transport: { state: 'off', error: null, since: 0, retryAt: null },
-  connectedContacts: [],
-};

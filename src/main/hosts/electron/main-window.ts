@@ -9,8 +9,8 @@ const background = { light: '#f7f5f2', dark: '#171513' };
 
 export interface OpenedWindow {
   readonly window: BrowserWindow;
-  /** Resolves when the page has its first pixels on the screen, or could not be loaded. */
-  readonly firstDrawn: Promise<void>;
+  /** Resolves when the page has all its files, or could not be loaded: serving them is the work of this process. */
+  readonly loaded: Promise<void>;
 }
 
 export function openMainWindow(preloadFile: string, profileDirectory: string): OpenedWindow {
@@ -46,13 +46,11 @@ export function openMainWindow(preloadFile: string, profileDirectory: string): O
     const items = textMenu(context);
     if (items.length > 0) Menu.buildFromTemplate(items).popup({ window });
   });
-  const firstDrawn = new Promise<void>((resolve) => {
-    window.once('ready-to-show', () => {
-      window.show();
-      resolve();
-    });
+  window.once('ready-to-show', () => window.show());
+  const loaded = new Promise<void>((resolve) => {
+    window.webContents.once('dom-ready', () => resolve());
     window.once('closed', () => resolve());
     window.loadURL(appUrl).catch(() => resolve());
   });
-  return { window, firstDrawn };
+  return { window, loaded };
 }

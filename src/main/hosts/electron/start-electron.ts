@@ -59,7 +59,7 @@ export function startElectron(files: BuiltFiles): void {
     serveAppScheme(files.rendererFolder);
     const opened = openMainWindow(files.preloadFile, profileDirectory);
     window = opened.window;
-    const starting = opened.firstDrawn.then(() => startApplication(profileDirectory, options.network, () => window));
+    const starting = opened.loaded.then(() => startApplication(profileDirectory, options.network, () => window));
     answerWindow(opened.window, starting);
     Menu.setApplicationMenu(applicationMenu());
     closeCleanly(starting);
