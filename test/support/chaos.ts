@@ -30,7 +30,7 @@ export interface ChaosOutcome {
 
 /** A point that is not reached by then (it needs a situation that did not come up) becomes a random moment. */
 const patience = 2_500;
-const pause = 15;
+const pause = 40;
 
 /** Small, seeded, good enough to choose with (mulberry32). */
 function seeded(seed: number): () => number {

@@ -51,6 +51,9 @@ export class MessagingPerson {
   /** Every message event, as a window would be told. */
   readonly told: Message[] = [];
   readonly removed: ContactId[] = [];
+  /** Where this device can be reached directly, and where contacts said they can be. */
+  ownAddresses: readonly string[] = [];
+  readonly learned: [ContactId, readonly string[]][] = [];
   ownDevicesTold = 0;
   /** The account's transport while signed in; see memory-server.ts. */
   account: Transport | null = null;
@@ -80,7 +83,10 @@ export class MessagingPerson {
       store: this.store,
       cipher: createOmemoCipher(this.store, nearbyCrypto.randomBytes, now),
       proofs: createXidProofs(this.store, nearbyCrypto),
-      addresses: { own: () => [], learn: () => {} },
+      addresses: {
+        own: () => this.ownAddresses,
+        learn: (contactId, addresses) => void this.learned.push([contactId, addresses]),
+      },
       events: {
         message: (message) => void this.told.push(message),
         conversation: () => {},

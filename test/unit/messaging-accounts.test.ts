@@ -291,6 +291,21 @@ describe('one person, known twice', () => {
   });
 });
 
+test('contacts that know each other tell where they can be reached directly now', async () => {
+  const { server, laptop, ben } = await household();
+  laptop.say(ben, 'Hello');
+  await arrived(ben, 'Hello');
+  const anna = mustContact(ben, annaJid);
+  await until(() => laptop.store.contacts.byAddress(benJid)?.xidShared === true);
+  laptop.ownAddresses = ['/ip4/198.51.100.7/tcp/4001'];
+  laptop.speaker.tellAddresses(mustContact(laptop, benJid));
+  await until(() => ben.learned.some(([, addresses]) => addresses.length > 0));
+  expect(ben.learned.filter(([, addresses]) => addresses.length > 0)).toEqual([[anna, laptop.ownAddresses]]);
+  // Inside the encryption, and no message.
+  expect(server.carried.join()).not.toContain('198.51.100.7');
+  expect(texts(ben, annaJid)).toHaveLength(1);
+});
+
 function mustContact(who: MessagingPerson, jid: BareJid): ContactId {
   const contact = who.store.contacts.byAddress(jid);
   if (!contact) throw new Error('no contact');

@@ -9,7 +9,7 @@ import { Outbox } from '../messaging/outbox.ts';
 import { Speaker } from '../messaging/say.ts';
 import { SessionCare } from '../messaging/session-care.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
-import type { Store } from '../storage/records.ts';
+import type { ContactRecord, Store } from '../storage/records.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Account } from './account.ts';
 import type { EventHub } from './event-hub.ts';
@@ -49,6 +49,8 @@ export class RunningProfile {
   readonly #hub: EventHub;
   /** By what each contact is recognised: only a change of that concerns the direct transport. */
   readonly #addresses = new Map<ContactId, string>();
+  /** Contacts whose device list is being asked for. */
+  readonly #asking = new Set<ContactId>();
   readonly #life = new AbortController();
   readonly #maintenance: ReturnType<typeof setInterval>;
 
@@ -196,6 +198,7 @@ export class RunningProfile {
     const conversation = this.store.conversations.byContact(id);
     if (conversation) this.tellConversation(conversation.id);
     const contact = this.store.contacts.get(id);
+    if (contact && (contact.subscription === 'both' || contact.subscription === 'to')) this.#askForList(contact);
     const addresses = contact ? `${contact.jid} ${contact.xid} ${contact.subscription === 'pending-in'}` : '';
     if (this.#addresses.get(id) === addresses) return;
     this.#addresses.set(id, addresses);
@@ -226,6 +229,19 @@ export class RunningProfile {
         .then(() => this.outbox.kick(contactId))
         .catch(() => this.context.log('warn', 'bundle-not-learned'));
     }
+  }
+
+  /** Whoever shows us their presence also shows us their devices; before that their server may have refused. */
+  #askForList(contact: ContactRecord): void {
+    const { id, jid } = contact;
+    const online = this.account.transport?.status.state === 'online';
+    if (!jid || !online || this.#asking.has(id) || this.directory.listKnown(id)) return;
+    if (!this.store.conversations.byContact(id)) return;
+    this.#asking.add(id);
+    this.directory
+      .fetchList(id, jid)
+      .catch(() => this.context.log('warn', 'list-not-fetched'))
+      .finally(() => this.#asking.delete(id));
   }
 
   /**
