@@ -276,3 +276,17 @@ test('names from a roster or a request do not turn the text around them', () => 
   const entry = { jid: benJid, name: 'Ben\u202enna\u0007', subscription: 'both', ask: false } as const;
   expect(mergeRosterEntry(null, entry, 0).name).toBe('Bennna');
 });
+
+test('a contact whose identity for direct connections changes is said to have a new one', async () => {
+  const { anna, ben, benId } = await acquainted();
+  await until(() => anna.store.contacts.get(benId)?.xid !== null);
+  const other = selfOf(person('Other').context);
+  ben.store.self.put({ ...selfOf(ben.context), xid: other.xid, xidSeed: other.xidSeed });
+  const contact = ben.store.contacts.get(ben.contactOf(anna));
+  if (!contact) throw new Error('no contact');
+  ben.store.contacts.put({ ...contact, xidShared: false });
+  ben.say(anna, 'I installed it anew');
+  await arrived(anna, 'I installed it anew');
+  expect(anna.store.contacts.get(benId)?.xid).toBe(other.xid);
+  expect(anna.told.filter((message) => message.body.includes('new identity'))).toHaveLength(1);
+});

@@ -2,7 +2,7 @@
 import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
 import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
-import { conversationWith } from './conversation-timeline.ts';
+import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import type { Introduction } from './introductions.ts';
 import type { Outbox } from './outbox.ts';
 import { contentXml } from './seal.ts';
@@ -25,6 +25,11 @@ export function takeIntroduction(
   const { contacts } = context.store;
   if (introduction.xid === selfOf(context).xid) return { contact, answer: false };
   const isNew = contact.xid !== introduction.xid;
+  if (isNew && contact.xid !== null) {
+    const what = `${contact.name} has a new identity for direct connections, said by one of their devices.`;
+    const conversation = conversationWith(context, contact.id);
+    insertSystemMessage(context, after, conversation.id, 'new-device', what, { owner: contact.id, deviceId: 0 });
+  }
   const other = isNew ? contacts.byAddress(introduction.xid) : null;
   if (other && other.id !== contact.id) mergeInto(context, outbox, contact, other, after);
   const named = contact.jid !== null && contact.name === localPart(contact.jid) && introduction.name !== '';
