@@ -11,30 +11,19 @@ import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, SendTarget, Transport } from '../transports/transport.ts';
 import { accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { learnDevice, type Owner } from './device-records.ts';
+import { announceKeys, readIds } from './key-announcement.ts';
 import {
   bundlesNode,
-  configureRequest,
   devicesNode,
   fetchedItem,
   fetchRequest,
-  type ListedDevice,
-  publishRequest,
   pubsubEventNamespace,
   pubsubNamespace,
   readBundle,
-  readDeviceList,
   writeBundle,
   writeDeviceList,
 } from './key-nodes.ts';
-import {
-  legacyBundleNode,
-  legacyDevicesNode,
-  legacyFetchRequest,
-  readLegacyBundleElement,
-  readLegacyDeviceList,
-  writeLegacyBundle,
-  writeLegacyDeviceList,
-} from './legacy-nodes.ts';
+import { legacyBundleNode, legacyDevicesNode, legacyFetchRequest, readLegacyBundleElement } from './legacy-nodes.ts';
 import { linkedDevices } from './recipients.ts';
 
 const requestTimeout = 15_000;
@@ -244,7 +233,12 @@ export class KeyDirectory {
       const account = accountOf(this.#context);
       if (!transport || !account || this.#signal.aborted) return;
       for (const wire of ['omemo2', 'omemo-legacy'] as const) {
-        const outcome = await this.#announceTo(transport, account.jid, wire);
+        const outcome = await announceKeys(this.#context, {
+          wire,
+          jid: account.jid,
+          ask: (target, iq) => this.#ask(transport, target, iq),
+          listed: (ids) => this.#applyList('self', wire, ids),
+        });
         if (!outcome.ok) this.#context.log('warn', 'keys-not-published', { code: outcome.error.code, wire });
       }
     });
@@ -253,50 +247,6 @@ export class KeyDirectory {
       this.#context.log('error', 'keys-not-published', { reason: error instanceof Error ? error.message : 'unknown' });
     });
     return this.#announcing;
-  }
-
-  async #announceTo(transport: Transport, jid: BareJid, wire: WireFormat): Promise<Result<void>> {
-    const target: SendTarget = { address: jid, devices: [] };
-    const { deviceId } = selfOf(this.#context);
-    const current = wire === 'omemo2';
-    const { cipher, store } = this.#context;
-    const bundle = current ? writeBundle(cipher.ownBundle()) : writeLegacyBundle(cipher.ownLegacyBundle());
-    const bundleNode = current ? bundlesNode : legacyBundleNode(deviceId);
-    const listNode = current ? devicesNode : legacyDevicesNode;
-    const name = current ? 'published-bundle' : 'published-legacy-bundle';
-    // The bundle goes first: nobody shall find a listed device without one.
-    const fingerprint = `${jid} ${bundle.toString()}`;
-    if (store.settings.getValue(name) !== JSON.stringify(fingerprint)) {
-      const itemId = current ? String(deviceId) : 'current';
-      const published = await this.#publish(transport, target, bundleNode, itemId, bundle, current);
-      if (!published.ok) return published;
-      store.settings.setValue(name, JSON.stringify(fingerprint));
-    }
-    const answer = await this.#ask(transport, target, fetchRequest(null, listNode, null));
-    if (!answer.ok && answer.error.code !== 'stanza.not-found') return answer;
-    const item = answer.ok ? fetchedItem(answer.value, listNode, null) : undefined;
-    const read = item ? readIds(item, wire) : ok<DeviceId[]>([]);
-    const listed = read.ok ? read.value : [];
-    this.#applyList('self', wire, listed);
-    if (listed.includes(deviceId)) return ok();
-    const list = current ? listWith(item, deviceId) : writeLegacyDeviceList([...listed, deviceId]);
-    return this.#publish(transport, target, listNode, 'current', list, false);
-  }
-
-  async #publish(
-    transport: Transport,
-    target: SendTarget,
-    node: string,
-    itemId: string,
-    payload: Element,
-    manyItems: boolean,
-  ): Promise<Result<void>> {
-    const first = await this.#ask(transport, target, publishRequest(node, itemId, payload, manyItems));
-    if (first.ok) return ok();
-    const configured = await this.#ask(transport, target, configureRequest(node, manyItems));
-    if (!configured.ok) return first;
-    const second = await this.#ask(transport, target, publishRequest(node, itemId, payload, manyItems));
-    return second.ok ? ok() : second;
   }
 
   /** Answers a linked contact that asks for this device's keys; null: not a question for the directory. */
@@ -325,17 +275,4 @@ export class KeyDirectory {
 function wireOfNode(node: unknown): WireFormat | null {
   if (node === devicesNode) return 'omemo2';
   return node === legacyDevicesNode ? 'omemo-legacy' : null;
-}
-
-function readIds(list: Element, wire: WireFormat): Result<DeviceId[]> {
-  if (wire === 'omemo-legacy') return readLegacyDeviceList(list);
-  const read = readDeviceList(list);
-  return read.ok ? ok(read.value.map((device) => device.id)) : read;
-}
-
-/** The list with one device more; the labels of the others stay as they are. */
-function listWith(list: Element | undefined, deviceId: DeviceId): Element {
-  const read = readDeviceList(list);
-  const listed: readonly ListedDevice[] = read.ok ? read.value : [];
-  return writeDeviceList([...listed, { id: deviceId, label: null, labelSignature: null }]);
 }
