@@ -48,6 +48,7 @@ export function startDirectPeer(person: Person, options: Partial<Libp2pTransport
     bodies: () => received.map(({ stanza }) => stanza.getChildText('body')),
     onStanza: async (incoming) => {
       received.push(incoming);
+      return 'taken';
     },
     onRequest: async () => fail('stanza.not-found', 'nothing here'),
     until(condition) {
@@ -69,8 +70,9 @@ export function startDirectPeer(person: Person, options: Partial<Libp2pTransport
       onStatus: changed,
       onReach: changed,
       onStanza: async (incoming) => {
-        await peer.onStanza(incoming);
+        const taking = await peer.onStanza(incoming);
         changed();
+        return taking;
       },
       onRequest: (request: Element, arrival) => peer.onRequest(request, arrival),
     },

@@ -93,6 +93,17 @@ describe('two contacts', () => {
     expect(sent.ok ? null : sent.error.code).toBe('transport.timeout');
   });
 
+  it('are told apart from those who could decrypt it when a device could not', async () => {
+    const [ada, ben] = await connectedPair();
+    const devices = [ben.person.device.deviceId];
+    ben.onStanza = async () => 'unreadable';
+    const unreadable = await ada.transport.send(message(ada, ben, 'hello'), target(ben), never);
+    expect(unreadable).toEqual(ok({ kind: 'acknowledged', devices: [], unreadable: devices }));
+    ben.onStanza = async () => 'refused';
+    const refused = await ada.transport.send(message(ada, ben, 'hello'), target(ben), never);
+    expect(refused.ok ? null : refused.error.code).toBe('transport.refused');
+  });
+
   it('carry large stanzas both ways at once, and refuse larger ones', async () => {
     const [ada, ben] = await connectedPair();
     const big = 'x'.repeat(500_000);
