@@ -77,6 +77,15 @@ describe('envelope (XEP-0420)', () => {
   });
 });
 
+test('an envelope with an error at every character is refused at the first', () => {
+  const started = process.cpuUsage();
+  const zeros = new Uint8Array(600_000);
+  zeros.set(bytes(`<envelope xmlns="${sceNamespace}"><content>`));
+  expect(readEnvelope(zeros)).toMatchObject({ ok: false, error: { code: 'encryption.malformed' } });
+  // It took 5 seconds of the processor, the square of the length.
+  expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+});
+
 describe('text', () => {
   test('keeps what XML can carry, refuses nothing at all and far too much', () => {
     expect(cleanBody('a\u0000b\u0007\r\nc\ud800')).toEqual({ ok: true, value: 'ab\nc\ufffd' });

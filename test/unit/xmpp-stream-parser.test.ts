@@ -158,6 +158,17 @@ describe('limits', () => {
   });
 });
 
+describe('after an error', () => {
+  it('looks at nothing more, however deep it goes', () => {
+    const started = process.cpuUsage();
+    for (let time = 0; time < 25; time += 1) {
+      expect(parse(HEADER, '<n>'.repeat(5400)).errors).toEqual(['policy-violation']);
+    }
+    // Each further level cost as much as all before it together.
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+  });
+});
+
 describe('namespaces', () => {
   it('are written where they change, without prefixes', () => {
     const { elements } = parse(

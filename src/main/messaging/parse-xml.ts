@@ -9,24 +9,25 @@ const maxElements = 2_000;
 const malformed = (detail: string): Result<Element> =>
   fail('transport.malformed', 'A message was malformed and was not shown.', '', detail);
 
+class Refused extends Error {}
+
 /** Parses exactly one well-formed, namespace-correct element. Never throws. */
 export function parseElement(text: string): Result<Element> {
   const parser = new SaxesParser({ xmlns: true, fragment: false });
   const open: Element[] = [];
   let root: Element | null = null;
   let elements = 0;
-  let problem: string | null = null;
-  const refuse = (reason: string): void => {
-    problem ??= reason;
+  // Thrown, so that nothing after it is looked at: saxes counts its way to each error anew, which is quadratic.
+  const refuse = (reason: string): never => {
+    throw new Refused(reason);
   };
   parser.on('error', (error) => refuse(error.message.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)));
   parser.on('doctype', () => refuse('doctype'));
   parser.on('comment', () => refuse('comment'));
   parser.on('processinginstruction', () => refuse('processing instruction'));
   parser.on('opentag', (tag) => {
-    if (problem !== null) return;
     elements += 1;
-    if (elements > maxElements || open.length >= maxDepth) return refuse('too many elements');
+    if (elements > maxElements || open.length >= maxDepth) refuse('too many elements');
     const attributes: Record<string, string> = {};
     for (const [name, attribute] of Object.entries(tag.attributes as Record<string, SaxesAttributeNS>)) {
       attributes[name] = attribute.value;
@@ -41,15 +42,14 @@ export function parseElement(text: string): Result<Element> {
     open.pop();
   });
   const addText = (value: string): void => {
-    if (problem === null) open.at(-1)?.t(value);
+    open.at(-1)?.t(value);
   };
   parser.on('text', addText);
   parser.on('cdata', addText);
   try {
     parser.write(text).close();
   } catch (error) {
-    return malformed(error instanceof Error ? 'parser failed' : 'parser failed oddly');
+    return malformed(error instanceof Refused ? error.message : 'parser failed');
   }
-  if (problem !== null) return malformed(problem);
   return root === null ? malformed('no element') : ok(root);
 }

@@ -30,6 +30,9 @@ export class StreamSyntaxError extends Error {
   }
 }
 
+/** Thrown through saxes, which would go on: what is nested too deeply costs it the square of the depth. */
+class Halted extends Error {}
+
 /** Emits `start` (root element), `element` (each child of the root), `end`, and at most one `error`. */
 export class StreamParser extends EventEmitter {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -84,7 +87,7 @@ export class StreamParser extends EventEmitter {
     try {
       text = this.#decoder.decode(data, { stream: true });
     } catch {
-      this.#fail('unsupported-encoding', 'not UTF-8');
+      this.#report('unsupported-encoding', 'not UTF-8');
       return;
     }
     for (let start = 0; start < text.length && !this.#halted; start += PIECE) {
@@ -95,10 +98,14 @@ export class StreamParser extends EventEmitter {
   #parse(piece: string): void {
     this.#piece = piece;
     this.#mark = 0;
-    this.#saxes.write(piece);
-    this.#release();
-    this.#pieceStart += piece.length;
-    this.#count(piece.length);
+    try {
+      this.#saxes.write(piece);
+      this.#release();
+      this.#pieceStart += piece.length;
+      this.#count(piece.length);
+    } catch (error) {
+      if (!(error instanceof Halted)) throw error;
+    }
   }
 
   /** Counts the bytes of the current piece up to `end`. */
@@ -109,13 +116,12 @@ export class StreamParser extends EventEmitter {
   }
 
   #openTag(tag: SaxesTagNS): void {
-    if (this.#halted) return;
+    this.#stopIfHalted();
     const parent = this.#open.at(-1);
     const element = toElement(tag, parent?.getNS());
     if (!this.#rootOpen) {
       if (tag.local !== 'stream' || tag.uri !== NS_STREAM) {
         this.#fail('invalid-namespace', 'not a stream');
-        return;
       }
       this.#rootOpen = true;
       this.#endOfPart();
@@ -125,14 +131,13 @@ export class StreamParser extends EventEmitter {
     this.#elements += 1;
     if (this.#elements > MAX_ELEMENTS) this.#fail('policy-violation', 'too many elements');
     if (this.#open.length + 2 > MAX_DEPTH) this.#fail('policy-violation', 'nested too deeply');
-    if (this.#halted) return;
     parent?.append(element);
     this.#open.push(element);
   }
 
   #closeTag(): void {
     this.#release();
-    if (this.#halted) return;
+    this.#stopIfHalted();
     const element = this.#open.pop();
     if (element === undefined) {
       this.#halted = true;
@@ -141,7 +146,7 @@ export class StreamParser extends EventEmitter {
     }
     if (this.#open.length > 0) return;
     this.#endOfPart();
-    if (!this.#halted) this.#completed = { element, position: this.#saxes.position };
+    this.#completed = { element, position: this.#saxes.position };
   }
 
   #release(): void {
@@ -152,7 +157,7 @@ export class StreamParser extends EventEmitter {
 
   #text(text: string): void {
     this.#release();
-    if (this.#halted) return;
+    this.#stopIfHalted();
     const parent = this.#open.at(-1);
     if (parent !== undefined) parent.append(text);
     else if (/[^ \t\r\n]/.test(text)) this.#fail('bad-format', 'text between stanzas');
@@ -165,7 +170,16 @@ export class StreamParser extends EventEmitter {
     this.#elements = 0;
   }
 
-  #fail(condition: string, message: string): void {
+  #stopIfHalted(): void {
+    if (this.#halted) throw new Halted();
+  }
+
+  #fail(condition: string, message: string): never {
+    this.#report(condition, message);
+    throw new Halted();
+  }
+
+  #report(condition: string, message: string): void {
     this.#release();
     if (this.#halted) return;
     this.#halted = true;
