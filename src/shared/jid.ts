@@ -16,6 +16,8 @@ export interface Jid {
 
 /** RFC 7622 §3.2–3.4: each part at most 1023 octets of UTF-8. */
 const MAX_PART_BYTES = 1023;
+/** UTF-16 units of a part before it is normalised, which makes it no shorter than a quarter: no work for more. */
+const MAX_PART_WRITTEN = 4 * MAX_PART_BYTES;
 /** RFC 7622 §3.3.1, beyond what PRECIS' IdentifierClass leaves out. */
 const NOT_IN_LOCALPART = /["&'/:<>@]/;
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
@@ -66,6 +68,7 @@ export function asciiDomain(domain: string): string | null {
 }
 
 function normaliseDomain(text: string): string | null {
+  if (text.length > MAX_PART_WRITTEN) return null;
   const lower = text.toLowerCase();
   if (IPV4.test(lower) || IPV6.test(lower)) return lower;
   // RFC 7622 §3.2: a final dot is dropped before anything else.
@@ -76,12 +79,12 @@ function normaliseDomain(text: string): string | null {
 }
 
 function normaliseLocal(text: string): string | null {
-  const local = identifierString(text);
+  const local = text.length > MAX_PART_WRITTEN ? null : identifierString(text);
   return local === null || NOT_IN_LOCALPART.test(local) || !fits(local) ? null : local;
 }
 
 function normaliseResource(text: string): string | null {
-  const resource = freeformString(text);
+  const resource = text.length > MAX_PART_WRITTEN ? null : freeformString(text);
   return resource === null || !fits(resource) ? null : resource;
 }
 

@@ -48,6 +48,8 @@ function mapWidth(text: string): string {
 
 function allowed(text: string, freeform: boolean): boolean {
   const characters = [...text];
+  // No part of an address has more (RFC 7622 §3.3, §3.4), and some rules look at all of it for each character.
+  if (characters.length > 1023) return false;
   return characters.every((character, index) => {
     const rule = contextRule(character, characters, index, text);
     return rule ?? classAllows(character, freeform);

@@ -91,6 +91,17 @@ describe('normal form', () => {
     expect(parseUserJid('a@example.com/x').ok).toBe(false);
   });
 
+  it('does no work for what is far too long', () => {
+    const started = process.cpuUsage();
+    for (const text of ['\u30FB'.repeat(20_000), '\u0660'.repeat(100_000), 'a.'.repeat(100_000)]) {
+      expect(full(`${text}\u30A1@example.com`)).toBe('refused: invalid localpart (RFC 7622)');
+      expect(full(`a@${text}`)).toBe('refused: invalid domain (RFC 7622)');
+      expect(full(`example.com/${text}\u30A1`)).toBe('refused: invalid resourcepart (RFC 7622)');
+    }
+    // Some rules look at the whole string for each character: this took 5 seconds of the processor.
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+  });
+
   it('gives DNS and TLS the A-labels', () => {
     expect(asciiDomain('b\u00FCcher.example')).toBe('xn--bcher-kva.example');
     expect(asciiDomain('192.0.2.7')).toBe('192.0.2.7');
