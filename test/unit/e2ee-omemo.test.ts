@@ -352,6 +352,15 @@ describe('the own device', () => {
     }
   });
 
+  test('a count that is a lie takes no memory', () => {
+    const stored = serializeOwnDevice(createOwnDevice(seededRandom(1), 5));
+    // Version 1, id 4, seed and key 64, next ids 8: then how many signed prekeys there are.
+    new DataView(stored.buffer).setUint32(77, 0x1ffffff);
+    const before = process.memoryUsage().heapUsed;
+    expect(() => parseOwnDevice(stored)).toThrow(RangeError);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(100 << 20);
+  });
+
   test('rotates its signed prekey weekly, keeps the old ones for four weeks, and needs nothing in between', () => {
     const start = createOwnDevice(systemRandom, 0);
     expect(maintainOwnDevice(start, systemRandom, 7 * DAY - 1)).toBeNull();

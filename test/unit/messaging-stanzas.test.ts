@@ -145,6 +145,14 @@ describe('device lists and bundles', () => {
     expect(readDeviceList(undefined).ok).toBe(false);
   });
 
+  test('a label without its signature, and the other way round, is republished as it is', () => {
+    const devices = [
+      { id: 1, label: 'Laptop', labelSignature: null },
+      { id: 2, label: null, labelSignature: 'AAAA' },
+    ];
+    expect(readDeviceList(reparsed(writeDeviceList(devices)))).toEqual({ ok: true, value: devices });
+  });
+
   test('only the item asked for, from the node asked for, is taken', () => {
     const result = xml(
       'iq',

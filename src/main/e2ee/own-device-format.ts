@@ -15,8 +15,11 @@ function readPrekey(from: ByteReader): Prekey {
   return { id: from.u32(), privateKey: from.fixed(32), publicKey: from.fixed(32) };
 }
 
+/** Grows as it is read: a count that is a lie must not decide how much memory is taken. */
 function readList<T>(from: ByteReader, read: () => T): T[] {
-  return Array.from({ length: from.u32() }, read);
+  const list: T[] = [];
+  for (let left = from.u32(); left > 0; left -= 1) list.push(read());
+  return list;
 }
 
 /** Holds secrets: for the encrypted database alone. */

@@ -28,10 +28,8 @@ export function writeDeviceList(devices: readonly ListedDevice[]): Element {
   const list = xml('devices', { xmlns: omemoNamespace });
   for (const device of devices) {
     const element = xml('device', { id: String(device.id) });
-    if (device.label !== null && device.labelSignature !== null) {
-      element.attrs['label'] = device.label;
-      element.attrs['labelsig'] = device.labelSignature;
-    }
+    if (device.label !== null) element.attrs['label'] = device.label;
+    if (device.labelSignature !== null) element.attrs['labelsig'] = device.labelSignature;
     list.append(element);
   }
   return list;
