@@ -290,3 +290,21 @@ test('a contact whose identity for direct connections changes is said to have a 
   expect(anna.store.contacts.get(benId)?.xid).toBe(other.xid);
   expect(anna.told.filter((message) => message.body.includes('new identity'))).toHaveLength(1);
 });
+
+test('a clock that is set back by a year does not hold messages up for a year', async () => {
+  const [anna, ben] = [person('Anna'), person('Ben')];
+  makeContacts(anna, ben);
+  anna.linkTo(ben);
+  ben.linkTo(anna);
+  anna.say(ben, 'before');
+  await arrived(ben, 'before');
+  anna.fate = () => ({ arrives: 0, acknowledged: false });
+  anna.say(ben, 'lost at first');
+  const states = (): string =>
+    anna.told.flatMap((message) => (message.body === 'lost at first' ? [message.state] : [])).join();
+  await until(() => states() === 'queued,sending,queued');
+  anna.now -= 365 * 24 * 60 * 60 * 1000;
+  anna.fate = () => ({ arrives: 1, acknowledged: true });
+  anna.say(ben, 'after');
+  await arrived(ben, 'lost at first');
+});

@@ -88,7 +88,8 @@ export class SessionCare {
     const name = `repaired/${device.contactId}/${device.deviceId}`;
     const last = Number(this.#context.store.settings.getValue(name) ?? 0);
     const now = this.#context.now();
-    if (now - last < day) return;
+    // Either way: a clock that was ahead must not forbid it for ever.
+    if (Math.abs(now - last) < day) return;
     this.#context.store.settings.setValue(name, String(now));
     after(() => {
       this.#repair(device).catch(() => this.#context.log('warn', 'session-not-repaired'));

@@ -48,7 +48,9 @@ export function planTransmission(
     const dueAt = serverReaches(context, contact.jid) ? entry.acceptedAt + promotionDelay : 0;
     for (const target of entry.targets) {
       if (!isForContact(target) || target.state !== 'accepted' || !linked.has(target.deviceId)) continue;
-      if (context.now() >= dueAt) direct.push(target.deviceId);
+      const wait = dueAt - context.now();
+      // Longer than it can be: the clock was set back.
+      if (wait <= 0 || wait > promotionDelay) direct.push(target.deviceId);
       else promoteAt = dueAt;
     }
   }

@@ -55,7 +55,9 @@ export class Transmitter {
     if (plan.promoteAt !== null) this.#timers.wakeAt(contact.id, plan.promoteAt);
     const wanted = plan.direct.length + plan.server.length > 0 || plan.self;
     if (!wanted) return;
-    if (entry.notBefore > this.#context.now()) {
+    const wait = entry.notBefore - this.#context.now();
+    // Longer than any pause of ours: the clock was set back.
+    if (wait > 0 && wait <= 2 * lastRetry) {
       this.#timers.wakeAt(contact.id, entry.notBefore);
       return;
     }
