@@ -1,0 +1,13 @@
+/** Every decoder that reads what others wrote. */
+import { encryptionTargets } from './encryption-targets.ts';
+import { otherTargets } from './other-targets.ts';
+import type { FuzzTarget } from './run-target.ts';
+import { stanzaTargets } from './stanza-targets.ts';
+import { storedTargets } from './stored-targets.ts';
+
+export const fuzzTargets: readonly FuzzTarget[] = [
+  ...encryptionTargets,
+  ...storedTargets,
+  ...stanzaTargets,
+  ...otherTargets,
+];
