@@ -7,6 +7,7 @@ import { bridgeContract } from '../contract/bridge.contract.ts';
 import { type Display, noDisplayReason, startDisplay } from '../support/display.ts';
 import { ElectronWindow, electronExecutable } from '../support/electron-window.ts';
 import { pageBridge } from '../support/page-bridge.ts';
+import { accessibilityViolations } from '../support/window-accessibility.ts';
 import { buildOnce } from '../support/window-build.ts';
 import type { WindowDriver } from '../support/window-driver.ts';
 import { firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
@@ -92,7 +93,10 @@ test('a window that is not the app’s own is refused by the application', async
 test('first start, closing, and unlocking again', async () => {
   let window = open('person');
   let page = await window.page();
+  await page.see('textbox', 'Your name');
+  expect(await accessibilityViolations(page)).toEqual([]);
   await firstStart(page, 'Ada');
+  expect(await accessibilityViolations(page)).toEqual([]);
   expect(await window.quit()).toBe(0);
 
   window = open('person');
@@ -101,6 +105,7 @@ test('first start, closing, and unlocking again', async () => {
   await page.click('button', 'Unlock');
   await page.see('alert', /.*/);
   expect(await page.evaluate('bothy.call("app.status", {}).then((status) => status.value.phase)')).toBe('locked');
+  expect(await accessibilityViolations(page)).toEqual([]);
   await page.type('Passphrase', passphrase);
   await page.click('button', 'Unlock');
   await page.see('button', 'Settings', { timeout: 60_000 });

@@ -89,6 +89,7 @@ export const chat = {
     hintServer: (server: string) => `Goes through ${server}`,
     hintBoth: (server: string) => `Goes directly and through ${server}`,
     hintWaiting: 'Waits on this computer until they can be reached',
+    hintWaitingKeys: 'Waits on this computer until it can be encrypted for them',
     hintWaitingDirect: 'Waits until they are nearby: you chose only direct',
     hintWaitingServer: 'Waits until the server can be reached: you chose only the server',
     encrypted: 'encrypted end to end',

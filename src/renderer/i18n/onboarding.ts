@@ -3,7 +3,7 @@ export const onboarding = {
   noBridgeTitle: 'This window is not connected to Bothy',
   noBridgeText: 'Close it and start Bothy again.',
   refusedTitle: 'Bothy cannot open your profile',
-  refusedSafe: 'Nothing was changed. Your messages and keys are still where they were.',
+  refusedSafe: 'Bothy has left every file of the profile as it was.',
   welcomeTitle: 'Welcome to Bothy',
   welcomeText:
     'Write to people over an XMPP account, or directly to whoever is nearby. Either way, only the two of you can read it.',

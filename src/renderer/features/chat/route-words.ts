@@ -24,6 +24,7 @@ export function hintWords(
   encryption: Encryption,
   server: string | null,
 ): string {
+  if (plan.summary === 'waiting' && encryption === 'pending') return chat.composer.hintWaitingKeys;
   const through = server ?? chat.route.yourServer;
   return `${whereWords(plan, preference, through)}, ${protectionWords(encryption)}`;
 }

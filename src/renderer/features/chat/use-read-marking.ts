@@ -26,17 +26,21 @@ export function useReadMarking(conversation: Conversation, rows: readonly Timeli
   const marked = useRef<{ readonly id: MessageId; readonly index: number } | null>(null);
   useEffect(() => {
     if (!focused || conversation.unread === 0 || lastVisible < 0) return;
-    const row = rows
-      .slice(0, lastVisible + 1)
-      .findLast((candidate) => candidate.type === 'message' || candidate.type === 'event');
+    const seen = rows.slice(0, lastVisible + 1);
+    const row = seen.findLast((candidate) => candidate.type === 'message' || candidate.type === 'event');
     if (row === undefined) return;
     const { id } = row.message;
+    const theirs = seen.findLast((candidate) => candidate.type === 'message' && candidate.message.direction === 'in');
     // Only forwards: scrolling up again does not make anything unread.
     const before = marked.current === null ? -1 : rows.findIndex((candidate) => candidate.key === marked.current?.id);
     const index = rows.indexOf(row);
     if (index <= before) return;
     const timer = setTimeout(() => {
       marked.current = { id, index };
+      // They are told by their own last message; what is below it, an answer of ours perhaps, tells them nothing.
+      if (theirs?.type === 'message' && theirs !== row) {
+        void store.call('conversations.markRead', { conversationId: conversation.id, upTo: theirs.message.id });
+      }
       void store.call('conversations.markRead', { conversationId: conversation.id, upTo: id });
     }, 250);
     return () => clearTimeout(timer);
