@@ -140,6 +140,9 @@ describe('a device that the person has not let in', () => {
     const xid = anna.store.contacts.get(benId)?.xid;
     eve.say(anna, 'I am Ben, and this is my new XID');
     await arrived(anna, 'I am Ben, and this is my new XID');
+    const said = anna.store.messages.page(conversationWith(anna.context, benId).id, { limit: 50 }).messages;
+    const at = said.findIndex((message) => message.body.startsWith('I am Ben'));
+    expect(said[at - 1]?.body).toContain('that you have not let in says');
     expect(xid).not.toBeNull();
     expect(anna.store.contacts.get(benId)?.xid).toBe(xid);
   });

@@ -1,12 +1,12 @@
 /** What a decrypted envelope does: text, receipts, markers, introductions, each handed to where it belongs. */
 import type { Element } from '@xmpp/xml';
 import { fail, ok, type Result } from '../../shared/errors.ts';
-import type { ContactId, DeviceId, Message, MessageId } from '../../shared/model.ts';
+import { type ContactId, type DeviceId, deviceRef, type Message, type MessageId } from '../../shared/model.ts';
 import type { WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
-import { conversationWith, displayTime, insertMessage } from './conversation-timeline.ts';
+import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
 import { isLetIn } from './device-records.ts';
 import type { Gaps } from './gaps.ts';
@@ -79,7 +79,10 @@ export class EnvelopeReader {
       }
     }
     const body = bodyIn(content);
-    if (body !== null) this.#insertText(current, taken, envelope, body, 'in', after);
+    if (body !== null) {
+      if (!letIn) this.#warn(current, taken, envelope, after);
+      this.#insertText(current, taken, envelope, body, 'in', after);
+    }
     const wanted = asksForReceipt(content) && taken.arrival.route === 'server';
     if (wanted && current.subscription !== 'pending-in') {
       if (this.#context.catchingUp()) after(() => this.#owe(current.id, taken.id));
@@ -111,6 +114,20 @@ export class EnvelopeReader {
     const body = bodyIn(content);
     if (body !== null) this.#insertText(contact, taken, envelope, body, 'out', after);
     return ok({ answered: false });
+  }
+
+  /** What a device says that the person has not let in is shown, but not without a word. Once for all it says in a row. */
+  #warn(contact: ContactRecord, taken: Taken, envelope: Envelope, after: AfterCommit): void {
+    const conversation = conversationWith(this.#context, contact.id);
+    const { lastMessage } = this.#context.store.conversations.summary(conversation.id);
+    const goesOn = lastMessage?.kind === 'text' && lastMessage.senderDevice === deviceRef(contact.id, taken.deviceId);
+    if (goesOn) return;
+    const what = `A device of ${contact.name} that you have not let in says:`;
+    insertSystemMessage(this.#context, after, conversation.id, 'info', what, {
+      owner: contact.id,
+      deviceId: taken.deviceId,
+      sentAt: envelope.time ?? taken.arrival.delayedSince ?? this.#context.now(),
+    });
   }
 
   #insertText(

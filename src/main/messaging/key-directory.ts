@@ -64,12 +64,17 @@ export class KeyDirectory {
 
   cachedBundle(owner: Owner, deviceId: DeviceId, wire: WireFormat): Bundle | null {
     const cached = this.#bundles.get(`${owner}/${deviceId}`);
-    return cached?.wire === wire && this.#context.now() - cached.at < bundleLifetime ? cached.bundle : null;
+    return cached?.wire === wire && this.#since(cached.at) < bundleLifetime ? cached.bundle : null;
   }
 
   recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {
     const at = this.#failedAt.get(`${owner}/${deviceId}`);
-    return at !== undefined && this.#context.now() - at < retryBundleAfter;
+    return at !== undefined && this.#since(at) < retryBundleAfter;
+  }
+
+  /** Milliseconds, also after the clock was set back. */
+  #since(at: number): number {
+    return Math.abs(this.#context.now() - at);
   }
 
   forgetFailures(owner: Owner): void {
