@@ -64,7 +64,7 @@ export function readEncrypted(element: Element): Result<EncryptedElement> {
       if (deviceId === null || data === null) return malformed('bad key');
       keys.push({ deviceId, data, keyExchange: key.attrs['kex'] === 'true' || key.attrs['kex'] === '1' });
     }
-    recipients.push({ jid, keys });
+    if (keys.length > 0) recipients.push({ jid, keys });
   }
   const payloadElement = element.getChild('payload', omemoNamespace);
   const payload = payloadElement ? decodeBase64(payloadElement.getText()) : null;
