@@ -8,7 +8,9 @@ export function promise(holds: boolean, what: string): asserts holds {
 
 export function promiseEqual(actual: unknown, expected: unknown, what: string): void {
   if (isDeepStrictEqual(actual, expected)) return;
-  throw new Error(`${what}\nexpected ${inspect(expected, { depth: 6, maxArrayLength: 16 })}\nfound    ${inspect(actual, { depth: 6, maxArrayLength: 16 })}`);
+  throw new Error(
+    `${what}\nexpected ${inspect(expected, { depth: 6, maxArrayLength: 16 })}\nfound    ${inspect(actual, { depth: 6, maxArrayLength: 16 })}`,
+  );
 }
 
 /** An expected failure: one of these codes, and words for a person. */
