@@ -29,6 +29,8 @@ export function useReadMarking(conversation: Conversation, rows: readonly Timeli
     const seen = rows.slice(0, lastVisible + 1);
     const row = seen.findLast((candidate) => candidate.type === 'message' || candidate.type === 'event');
     if (row === undefined) return;
+    // What is unread lies further down: nothing of it was seen yet.
+    if (rows.findIndex((candidate) => candidate.key === conversation.firstUnread) > rows.indexOf(row)) return;
     const { id } = row.message;
     const theirs = seen.findLast((candidate) => candidate.type === 'message' && candidate.message.direction === 'in');
     // Only forwards: scrolling up again does not make anything unread.
@@ -44,5 +46,5 @@ export function useReadMarking(conversation: Conversation, rows: readonly Timeli
       void store.call('conversations.markRead', { conversationId: conversation.id, upTo: id });
     }, 250);
     return () => clearTimeout(timer);
-  }, [store, conversation.id, conversation.unread, rows, lastVisible, focused]);
+  }, [store, conversation.id, conversation.unread, conversation.firstUnread, rows, lastVisible, focused]);
 }
