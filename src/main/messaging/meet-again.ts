@@ -1,5 +1,5 @@
 /** Taking an introduction: a contact's XID becomes known, and somebody known twice becomes one contact. */
-import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
+import type { ContactId, ConversationId, Message, MessageId, Xid } from '../../shared/model.ts';
 import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
@@ -14,6 +14,23 @@ export interface Met {
   readonly answer: boolean;
 }
 
+/** XIDs remembered for one contact, the newest last. */
+const mostXids = 10;
+
+/**
+ * True when the contact was never known by the next XID. Two computers of one person may each have an XID of their own
+ * and introduce themselves in turn: that is news once, not each time.
+ */
+function rememberXids(context: MessagingContext, contact: ContactId, current: Xid, next: Xid): boolean {
+  const name = `xids/${contact}`;
+  const text = context.store.settings.getValue(name);
+  const stored: unknown = text === null ? [] : JSON.parse(text);
+  const known = new Set(Array.isArray(stored) ? stored.filter((xid) => typeof xid === 'string') : []);
+  const isNews = !known.has(next);
+  context.store.settings.setValue(name, JSON.stringify([...known.add(current).add(next)].slice(-mostXids)));
+  return isNews;
+}
+
 /** Inside a transaction. The XID was proved before this is called. */
 export function takeIntroduction(
   context: MessagingContext,
@@ -25,10 +42,10 @@ export function takeIntroduction(
   const { contacts } = context.store;
   if (introduction.xid === selfOf(context).xid) return { contact, answer: false };
   const isNew = contact.xid !== introduction.xid;
-  if (isNew && contact.xid !== null) {
+  if (isNew && contact.xid !== null && rememberXids(context, contact.id, contact.xid, introduction.xid)) {
     const what = `${contact.name} has a new identity for direct connections, said by one of their devices.`;
     const conversation = conversationWith(context, contact.id);
-    insertSystemMessage(context, after, conversation.id, 'new-device', what, { owner: contact.id, deviceId: 0 });
+    insertSystemMessage(context, after, conversation.id, 'info', what, { owner: contact.id, deviceId: 0 });
   }
   const other = isNew ? contacts.byAddress(introduction.xid) : null;
   if (other && other.id !== contact.id) mergeInto(context, outbox, contact, other, after);
