@@ -71,7 +71,10 @@ export function startBothy(
     told.catch(() => undefined);
     const all = (await child.call('conversations.list', {})) as readonly Conversation[];
     const already = all.find(test);
-    if (already !== undefined) return already;
+    if (already !== undefined) {
+      current = already;
+      return already;
+    }
     return ((await told)['params'] as Line)['conversation'] as Conversation;
   }
 

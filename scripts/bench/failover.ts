@@ -2,6 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConversationId } from '../../src/shared/model.ts';
+import type { RoutePreference } from '../../src/shared/routing.ts';
 import { startProsody } from '../../test/support/prosody.ts';
 import { type BothyPeer, hasDirectDevice, hasServerDevice, startBothy } from './bothy-peer.ts';
 import { type Measurement, measurement, median } from './measurement.ts';
@@ -12,6 +14,12 @@ async function deliver(from: BothyPeer, to: BothyPeer, body: string): Promise<st
   const shown = to.shown(body);
   const [message] = await Promise.all([shown, from.send(body)]);
   return message.route;
+}
+
+/** Pins the route and waits until the peer was told, as a window would show it before the next message. */
+async function pin(peer: BothyPeer, conversationId: ConversationId, preference: RoutePreference): Promise<void> {
+  await peer.process.call('conversations.setRoute', { conversationId, preference });
+  await peer.conversationWhere((conversation) => conversation.routePreference === preference);
 }
 
 /** Milliseconds from the kill to the message shown directly, and of one message through the server before it. */
@@ -35,7 +43,7 @@ async function round(number: number, connected: boolean): Promise<{ failover: nu
     await deliver(bob, alice, 'hello to you');
     for (const peer of [alice, bob]) await peer.conversationWhere(hasDirectDevice);
     const { id } = await alice.conversation();
-    await alice.process.call('conversations.setRoute', { conversationId: id, preference: 'server' });
+    await pin(alice, id, 'server');
     const serverStart = performance.now();
     if ((await deliver(alice, bob, 'through the server')) !== 'server') throw new Error('the pin was not kept');
     const throughServer = performance.now() - serverStart;
@@ -43,7 +51,7 @@ async function round(number: number, connected: boolean): Promise<{ failover: nu
       await bob.process.call('nearby.setEnabled', { enabled: false });
       await alice.conversationWhere((conversation) => !hasDirectDevice(conversation));
     }
-    await alice.process.call('conversations.setRoute', { conversationId: id, preference: 'automatic' });
+    await pin(alice, id, 'automatic');
     const start = performance.now();
     prosody.kill();
     if (!connected) await bob.process.call('nearby.setEnabled', { enabled: true });
