@@ -20,6 +20,8 @@ import { WakeTimers } from './wake-timers.ts';
 
 /** How soon content is looked at again that could not be encrypted. */
 const sealAgain = 60_000;
+/** Milliseconds of work after which others get their turn: many receipts are due at once after a long archive. */
+const longestTurn = 8;
 /** A text the server took and no device answered for: kept this long in case the device comes near. */
 const keepAccepted = 7 * 24 * 60 * 60 * 1000;
 
@@ -299,7 +301,12 @@ export class Outbox {
     if (!contact) return;
     let prepared = false;
     let blocked = false;
+    let begun = performance.now();
     for (const entry of [...queue]) {
+      if (performance.now() - begun > longestTurn) {
+        await new Promise((resolve) => setImmediate(resolve));
+        begun = performance.now();
+      }
       if (this.#signal.aborted) return;
       if (entry.failed) continue;
       if (entry.row.stage === 'plaintext') {
