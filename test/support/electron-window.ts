@@ -77,7 +77,10 @@ export class ElectronWindow {
       v.object({ sessionId: v.string() }),
       await this.pipe.send('Target.attachToTarget', { targetId, flatten: true }),
     );
-    return new WindowDriver((method, params) => this.pipe.send(method, params, sessionId));
+    const driver = new WindowDriver((method, params) => this.pipe.send(method, params, sessionId));
+    // A target is told of before its document is there to be asked anything.
+    await driver.until(`location.href.startsWith(${JSON.stringify(url)}) && document.readyState === 'complete'`);
+    return driver;
   }
 
   async targets(): Promise<readonly { readonly type: string; readonly url: string }[]> {
