@@ -43,6 +43,24 @@ export interface Device {
   readonly active: boolean;
   readonly lastSeenAt: number | null;
   readonly isThisDevice: boolean;
+  /** What is written to it in: the older version encrypts only the text. */
+  readonly encryption: 'omemo2' | 'omemo-legacy';
+  /** What is written now is encrypted for it. */
+  readonly receives: boolean;
+  /** One of our own that nobody has used for long: removing it is proposed. */
+  readonly stale: boolean;
+}
+
+/** What comparing somebody's announced keys (a scanned code, an `xmpp:` link) with what we know came to. */
+export interface TrustUriCheck {
+  readonly owner: ContactId | 'self';
+  readonly name: string;
+  /** Devices whose key is the one in the code: they are verified now. */
+  readonly verified: readonly DeviceRef[];
+  /** Devices we know under another key than the code says: they are not trusted now. */
+  readonly mismatched: readonly DeviceRef[];
+  /** Devices in the code that have not been seen here yet; they are verified when they appear under that key. */
+  readonly expected: number;
 }
 
 export interface Contact {
@@ -66,6 +84,11 @@ export interface Conversation {
   readonly encryption: Encryption;
   /** The person has agreed to plain text with this contact (one without OMEMO). */
   readonly plainAllowed: boolean;
+  /**
+   * The person allows receipts and read markers in clear to devices of the older OMEMO, which encrypts only the text
+   * (docs/decisions/0013).
+   */
+  readonly clearSignalsAllowed: boolean;
   readonly unread: number;
   /** First unread message, for the unread line. */
   readonly firstUnread: MessageId | null;
@@ -153,6 +176,11 @@ export interface Settings {
   readonly theme: 'system' | 'light' | 'dark';
   readonly sendReadMarkers: boolean;
   readonly notifications: 'full' | 'name' | 'none';
+  /**
+   * Blind trust before verification (XEP-0450 §4): devices get messages unasked until one of their owner's was judged.
+   * Off: only verified devices get any.
+   */
+  readonly blindTrust: boolean;
 }
 
 export interface Invitation {

@@ -181,6 +181,7 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         const changed = conversation('tybalt', {
           routePreference: 'direct',
           plainAllowed: true,
+          clearSignalsAllowed: true,
           draft: 'Have at thee',
           updatedAt: 9_000,
         });
@@ -454,10 +455,20 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
 
     describe('settings', () => {
       test('have defaults and are kept', () => {
-        expect(store.settings.get()).toEqual({ theme: 'system', sendReadMarkers: true, notifications: 'full' });
-        store.settings.set({ theme: 'dark', sendReadMarkers: false, notifications: 'none' });
+        expect(store.settings.get()).toEqual({
+          theme: 'system',
+          sendReadMarkers: true,
+          notifications: 'full',
+          blindTrust: true,
+        });
+        store.settings.set({ theme: 'dark', sendReadMarkers: false, notifications: 'none', blindTrust: false });
         store = reopen();
-        expect(store.settings.get()).toEqual({ theme: 'dark', sendReadMarkers: false, notifications: 'none' });
+        expect(store.settings.get()).toEqual({
+          theme: 'dark',
+          sendReadMarkers: false,
+          notifications: 'none',
+          blindTrust: false,
+        });
       });
 
       test('keep values of the application apart from the settings', () => {

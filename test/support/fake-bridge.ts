@@ -156,6 +156,11 @@ export class FakeBridge implements Bridge {
     this.emit({ type: 'message', message });
   }
 
+  #setOwnDevices(devices: Device[]): void {
+    this.data.ownDevices = devices;
+    this.emit({ type: 'own-devices', devices });
+  }
+
   #addContact(jid: string | null, name: string): Contact {
     const contact: Contact = {
       id: crypto.randomUUID() as ContactId,
@@ -254,6 +259,7 @@ export class FakeBridge implements Bridge {
         routePreference: 'automatic',
         encryption: 'pending',
         plainAllowed: false,
+        clearSignalsAllowed: false,
         unread: 0,
         firstUnread: null,
         lastMessage: null,
@@ -269,6 +275,8 @@ export class FakeBridge implements Bridge {
       value(this.setConversation(conversationId, { routePreference: preference })),
     'conversations.allowPlain': ({ conversationId, allow }) =>
       value(this.setConversation(conversationId, { plainAllowed: allow })),
+    'conversations.allowClearSignals': ({ conversationId, allow }) =>
+      value(this.setConversation(conversationId, { clearSignalsAllowed: allow })),
     'conversations.markRead': ({ conversationId, upTo }) => {
       const read = this.data.messages.find((message) => message.id === upTo);
       if (read === undefined) return fail('message.unknown', 'This message is not known.');
@@ -333,6 +341,23 @@ export class FakeBridge implements Bridge {
       }
       return value(null);
     },
+    'devices.rename': ({ ref, label }) => {
+      this.#setOwnDevices(this.data.ownDevices.map((device) => (device.ref === ref ? { ...device, label } : device)));
+      return value(null);
+    },
+    'devices.remove': ({ ref }) => {
+      this.#setOwnDevices(this.data.ownDevices.filter((device) => device.ref !== ref));
+      return value(null);
+    },
+    'trust.ownUri': () => value({ uri: `xmpp:romeo@example.org?omemo-sid-7=${'1f'.repeat(32)}` }),
+    'trust.checkUri': ({ contactId }) => {
+      const contact = this.data.contacts.find((candidate) => candidate.id === contactId) ?? this.data.contacts[0];
+      if (contact === undefined) return fail('contact.unknown', 'This contact is not known.');
+      const devices = contact.devices.map((device) => ({ ...device, trust: 'verified' as const }));
+      this.setContact(contact.id, { devices });
+      const verified = devices.map((device) => device.ref);
+      return value({ owner: contact.id, name: contact.name, verified, mismatched: [], expected: 0 });
+    },
     'settings.get': () => value(this.data.settings),
     'settings.set': ({ settings }) => {
       this.data.settings = { ...this.data.settings, ...settings };
@@ -357,6 +382,9 @@ export function fakeDevice(owner: ContactId | 'self', deviceId: number, change: 
     active: true,
     lastSeenAt: null,
     isThisDevice: false,
+    encryption: 'omemo2',
+    receives: true,
+    stale: false,
     ...change,
   };
 }

@@ -95,6 +95,7 @@ function conversation(id: string, title: string, messages: readonly Message[], c
     routePreference: 'automatic',
     encryption: 'omemo2',
     plainAllowed: false,
+    clearSignalsAllowed: false,
     unread: 0,
     firstUnread: null,
     lastMessage: last,
@@ -166,7 +167,7 @@ function main(): FakeData {
   const juliet = 'juliet' as ContactId;
   return {
     status: readyStatus,
-    settings: { theme: 'system', sendReadMarkers: true, notifications: 'name' },
+    settings: { theme: 'system', sendReadMarkers: true, notifications: 'name', blindTrust: true },
     ownDevices: [
       fakeDevice('self', 7, { isThisDevice: true, trust: 'verified', label: 'Desk' }),
       fakeDevice('self', 9, { label: 'Laptop', lastSeenAt: now - day }),

@@ -50,7 +50,7 @@ export function fill(store: Store, count: number): void {
       { owner: contactId('tybalt'), deviceId: 7, state: 'waiting', route: null },
     ]);
     store.invitations.put({ secret: bytes(32, 9), expiresAt: 1, direction: 'out', xid: null, contactId: null });
-    store.settings.set({ theme: 'dark', sendReadMarkers: false, notifications: 'name' });
+    store.settings.set({ theme: 'dark', sendReadMarkers: false, notifications: 'name', blindTrust: true });
   });
 }
 

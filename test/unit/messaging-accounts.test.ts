@@ -199,6 +199,7 @@ describe('a contact whose app has no encryption', () => {
       deviceId: 77,
       wire: 'omemo2',
       label: '',
+      localName: '',
       identityKey: selfOf(tablet.context).identityKey,
       trust: 'blind',
       active: true,

@@ -138,6 +138,7 @@ describe('devices', () => {
       deviceId: tablet.deviceId,
       wire: 'omemo2',
       label: '',
+      localName: '',
       identityKey: null,
       trust: 'blind',
       active: true,

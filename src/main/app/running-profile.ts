@@ -73,7 +73,10 @@ export class RunningProfile {
         conversation: (id) => this.tellConversation(id),
         contact: (id) => this.#contactChanged(id),
         contactRemoved: (id, conversationId) => this.tellRemoved(id, conversationId),
-        ownDevices: () => options.onStatus(),
+        ownDevices: () => {
+          options.onStatus();
+          this.tellOwnDevices();
+        },
         arrived: (message) => this.#arrived(ports, message.conversationId, message),
       },
       now,
@@ -173,6 +176,10 @@ export class RunningProfile {
       const conversation = record ? this.views.conversation(record) : null;
       return conversation && { type: 'conversation', conversation };
     });
+  }
+
+  tellOwnDevices(): void {
+    this.#hub.emitSoon('own-devices', () => ({ type: 'own-devices', devices: this.views.ownDevices() }));
   }
 
   tellAllConversations(): void {

@@ -6,6 +6,7 @@ import { deviceCommands } from './commands/device-commands.ts';
 import { invitationCommands } from './commands/invitation-commands.ts';
 import { messageCommands } from './commands/message-commands.ts';
 import { settingsCommands } from './commands/settings-commands.ts';
+import { trustCommands } from './commands/trust-commands.ts';
 import { createNearbyCrypto } from './nearby-crypto.ts';
 import { RunningProfile, type RunningProfileOptions } from './running-profile.ts';
 
@@ -18,6 +19,7 @@ export async function startProfile(options: Omit<RunningProfileOptions, 'crypto'
     ...conversationCommands(profile),
     ...messageCommands(profile),
     ...deviceCommands(profile),
+    ...trustCommands(profile),
     ...settingsCommands(profile, options.hub, options.onStatus),
   };
   return { profile, handlers };

@@ -10,7 +10,13 @@ import {
 import type { DeviceReach } from '../../shared/routing.ts';
 import { type MessagingContext, selfOf } from '../messaging/context.ts';
 import type { KeyDirectory } from '../messaging/key-directory.ts';
-import { contactReach, conversationEncryption, serverReaches } from '../messaging/recipients.ts';
+import {
+  contactDevices,
+  contactReach,
+  conversationEncryption,
+  ownOtherDevices,
+  serverReaches,
+} from '../messaging/recipients.ts';
 import { plainDeviceId } from '../messaging/seal.ts';
 import type { ContactRecord, ConversationRecord, DeviceRecord } from '../storage/records.ts';
 
@@ -39,17 +45,21 @@ export class Views {
     };
   }
 
-  device(record: DeviceRecord): Device {
-    const { owner, deviceId, label, trust, active, lastSeenAt, identityKey } = record;
+  /** `receiving`: what is written now is encrypted for these. */
+  device(record: DeviceRecord, receiving: readonly DeviceRecord[]): Device {
+    const { owner, deviceId, label, localName, wire, trust, active, lastSeenAt, identityKey } = record;
     return {
       ref: deviceRef(owner, deviceId),
       deviceId,
-      label,
+      label: localName === '' ? label : localName,
       fingerprint: identityKey ? this.#context.cipher.fingerprint(identityKey) : null,
       trust,
       active,
       lastSeenAt,
       isThisDevice: owner === 'self' && deviceId === selfOf(this.#context).deviceId,
+      encryption: wire,
+      receives: receiving.some((device) => device.deviceId === deviceId),
+      stale: false,
     };
   }
 
@@ -61,12 +71,14 @@ export class Views {
       deviceId: self.deviceId,
       wire: 'omemo2',
       label: '',
+      localName: '',
       identityKey: self.identityKey,
       trust: 'verified',
       active: true,
       lastSeenAt: this.#context.now(),
     };
-    return [own, ...others].map((device) => this.device(device));
+    const receiving = ownOtherDevices(this.#context);
+    return [own, ...others].map((device) => this.device(device, receiving));
   }
 
   contact(id: ContactId): Contact | null {
@@ -76,7 +88,8 @@ export class Views {
 
   contactOf(record: ContactRecord): Contact {
     const { id, name, jid, xid, subscription, addedAt } = record;
-    const devices = this.#context.store.devices.of(id).map((device) => this.device(device));
+    const receiving = contactDevices(this.#context, record);
+    const devices = this.#context.store.devices.of(id).map((device) => this.device(device, receiving));
     return { id, name, jid, xid, presence: this.#presence(record), subscription, devices, addedAt };
   }
 
@@ -93,6 +106,7 @@ export class Views {
       routePreference: record.routePreference,
       encryption,
       plainAllowed: record.plainAllowed,
+      clearSignalsAllowed: record.clearSignalsAllowed,
       unread,
       firstUnread,
       lastMessage,

@@ -14,6 +14,7 @@ export function conversationWith(context: MessagingContext, contactId: ContactId
     contactId,
     routePreference: 'automatic',
     plainAllowed: false,
+    clearSignalsAllowed: false,
     draft: '',
     updatedAt: context.now(),
   };

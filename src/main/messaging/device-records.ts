@@ -57,6 +57,7 @@ export function learnDevice(
     deviceId: learned.deviceId,
     wire: learned.wire ?? existing?.wire ?? 'omemo2',
     label: existing?.label ?? '',
+    localName: existing?.localName ?? '',
     identityKey: learned.identityKey ?? existing?.identityKey ?? null,
     // Another key under a known id is another device: nothing of the old one's trust carries over.
     trust: existing ? (changedKey ? changedTrust(existing, others) : existing.trust) : firstTrust(others),

@@ -1,9 +1,10 @@
 /** Brings a database up to the newest schema, one transaction a step; `user_version` counts the steps taken. */
 import type { Connection } from './connection.ts';
 import { initial } from './migrations/0001-initial.ts';
+import { trust } from './migrations/0002-trust.ts';
 
 /** In order; a released step is never edited, only followed by another. */
-const migrations: readonly string[] = [initial];
+const migrations: readonly string[] = [initial, trust];
 
 /** The schema this program writes. */
 export const newestVersion = migrations.length;

@@ -57,7 +57,10 @@ export interface DeviceRecord {
   readonly owner: ContactId | 'self';
   readonly deviceId: DeviceId;
   readonly wire: WireFormat;
+  /** As its owner announces it, or ''. */
   readonly label: string;
+  /** What the person here calls it instead, or ''. */
+  readonly localName: string;
   /** Ed25519, 32 bytes; null until a bundle or message told. */
   readonly identityKey: Uint8Array | null;
   readonly trust: TrustState;
@@ -70,6 +73,7 @@ export interface ConversationRecord {
   readonly contactId: ContactId;
   readonly routePreference: RoutePreference;
   readonly plainAllowed: boolean;
+  readonly clearSignalsAllowed: boolean;
   readonly draft: string;
   readonly updatedAt: number;
 }

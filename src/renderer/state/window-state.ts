@@ -19,7 +19,7 @@ export const initialState: WindowState = {
   status: null,
   contacts: new Map(),
   conversations: new Map(),
-  settings: { theme: 'system', sendReadMarkers: true, notifications: 'name' },
+  settings: { theme: 'system', sendReadMarkers: true, notifications: 'name', blindTrust: true },
   timelines: new Map(),
   listsLoaded: false,
 };
@@ -40,6 +40,9 @@ export function applyEvent(state: WindowState, event: BridgeEvent): WindowState 
       return { ...state, status: event.status };
     case 'settings':
       return { ...state, settings: event.settings };
+    case 'own-devices':
+      // Read where they are shown.
+      return state;
     case 'contact':
       return { ...state, contacts: withEntry(state.contacts, event.contact.id, event.contact) };
     case 'contact-removed':

@@ -12,6 +12,7 @@ import type {
   Message,
   MessageId,
   Settings,
+  TrustUriCheck,
 } from '../model.ts';
 import type { RoutePreference } from '../routing.ts';
 
@@ -64,6 +65,7 @@ export interface Commands {
   'conversations.openWith': [{ contactId: ContactId }, Conversation];
   'conversations.setRoute': [{ conversationId: ConversationId; preference: RoutePreference }, Conversation];
   'conversations.allowPlain': [{ conversationId: ConversationId; allow: boolean }, Conversation];
+  'conversations.allowClearSignals': [{ conversationId: ConversationId; allow: boolean }, Conversation];
   'conversations.markRead': [{ conversationId: ConversationId; upTo: MessageId }, null];
   'conversations.setDraft': [{ conversationId: ConversationId; draft: string }, null];
   /** A page ending just before `before`, or starting just after `after`; neither: the newest page. */
@@ -77,6 +79,14 @@ export interface Commands {
   'messages.search': [{ text: string; limit: number }, readonly Message[]];
   'devices.ofSelf': [Nothing, readonly Device[]];
   'devices.setTrust': [{ ref: DeviceRef; trust: 'verified' | 'distrusted' | 'undecided' }, null];
+  /** One's own device: for this one the name is announced to others, for the rest it is kept here. */
+  'devices.rename': [{ ref: DeviceRef; label: string }, null];
+  /** Another own device: no longer announced, and not trusted any more. */
+  'devices.remove': [{ ref: DeviceRef }, null];
+  /** `xmpp:` link with the fingerprints of our devices (this one and those we verified), also the content of the QR code. */
+  'trust.ownUri': [Nothing, { uri: string }];
+  /** Compares such a link of somebody else's with what is known of them. `contactId`: it must be theirs. */
+  'trust.checkUri': [{ uri: string; contactId?: ContactId }, TrustUriCheck];
   'settings.get': [Nothing, Settings];
   'settings.set': [{ settings: Partial<Settings> }, Settings];
   /** http(s) only; the host asks the person first. */
@@ -96,6 +106,7 @@ export type BridgeEvent =
   | { readonly type: 'conversation-removed'; readonly conversationId: ConversationId }
   /** A message that is new or changed. */
   | { readonly type: 'message'; readonly message: Message }
+  | { readonly type: 'own-devices'; readonly devices: readonly Device[] }
   | { readonly type: 'settings'; readonly settings: Settings };
 
 export interface Bridge {

@@ -58,6 +58,7 @@ const schemas = {
   'conversations.openWith': v.strictObject({ contactId }),
   'conversations.setRoute': v.strictObject({ conversationId, preference }),
   'conversations.allowPlain': v.strictObject({ conversationId, allow: v.boolean() }),
+  'conversations.allowClearSignals': v.strictObject({ conversationId, allow: v.boolean() }),
   'conversations.markRead': v.strictObject({ conversationId, upTo: messageId }),
   'conversations.setDraft': v.strictObject({ conversationId, draft: line(200_000) }),
   'messages.page': v.strictObject({
@@ -80,12 +81,17 @@ const schemas = {
     ref: deviceRef,
     trust: v.picklist(['verified', 'distrusted', 'undecided']),
   }),
+  'devices.rename': v.strictObject({ ref: deviceRef, label: line(200) }),
+  'devices.remove': v.strictObject({ ref: deviceRef }),
+  'trust.ownUri': nothing,
+  'trust.checkUri': v.strictObject({ uri: line(8000), contactId: v.exactOptional(contactId) }),
   'settings.get': nothing,
   'settings.set': v.strictObject({
     settings: v.strictObject({
       theme: v.exactOptional(v.picklist(['system', 'light', 'dark'])),
       sendReadMarkers: v.exactOptional(v.boolean()),
       notifications: v.exactOptional(v.picklist(['full', 'name', 'none'])),
+      blindTrust: v.exactOptional(v.boolean()),
     }),
   }),
   'links.open': v.strictObject({ url: line(8000) }),

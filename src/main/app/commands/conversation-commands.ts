@@ -14,6 +14,7 @@ export function conversationCommands(
   | 'conversations.openWith'
   | 'conversations.setRoute'
   | 'conversations.allowPlain'
+  | 'conversations.allowClearSignals'
   | 'conversations.markRead'
   | 'conversations.setDraft'
 > {
@@ -59,6 +60,15 @@ export function conversationCommands(
       store.conversations.put(changed);
       profile.tellConversation(conversationId);
       profile.outbox.kick(changed.contactId);
+      return shown(changed);
+    },
+
+    'conversations.allowClearSignals'({ conversationId, allow }) {
+      const record = known(conversationId);
+      if (!record.ok) return record;
+      const changed = { ...record.value, clearSignalsAllowed: allow };
+      store.conversations.put(changed);
+      profile.tellConversation(conversationId);
       return shown(changed);
     },
 

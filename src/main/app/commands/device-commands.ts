@@ -1,11 +1,19 @@
 /** Commands about devices and whom they are trusted as. */
 import { fail, ok } from '../../../shared/errors.ts';
-import type { ContactId } from '../../../shared/model.ts';
+import type { ContactId, DeviceRef } from '../../../shared/model.ts';
+import type { DeviceRecord } from '../../storage/records.ts';
+import { cleanName } from '../clean-name.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';
 
-export function deviceCommands(profile: RunningProfile): Handlers<'devices.ofSelf' | 'devices.setTrust'> {
+export function deviceCommands(
+  profile: RunningProfile,
+): Handlers<'devices.ofSelf' | 'devices.setTrust' | 'devices.rename' | 'devices.remove'> {
   const { store, context } = profile;
+  const ownDevice = (ref: DeviceRef): DeviceRecord | null => {
+    const [owner, deviceId] = ref.split('/');
+    return owner === 'self' ? store.devices.get('self', Number(deviceId)) : null;
+  };
   return {
     'devices.ofSelf': () => ok(profile.views.ownDevices()),
 
@@ -19,11 +27,29 @@ export function deviceCommands(profile: RunningProfile): Handlers<'devices.ofSel
       }
       store.devices.put({ ...record, trust });
       if (owner === 'self') {
+        profile.tellOwnDevices();
         profile.outbox.kickAll();
       } else {
         context.events.contact(owner);
         profile.outbox.kick(owner);
       }
+      return ok(null);
+    },
+
+    'devices.rename'({ ref, label }) {
+      const record = ownDevice(ref);
+      if (!record) return fail('contact.unknown', 'This device does not exist any more.');
+      store.devices.put({ ...record, localName: cleanName(label) });
+      profile.tellOwnDevices();
+      return ok(null);
+    },
+
+    'devices.remove'({ ref }) {
+      const record = ownDevice(ref);
+      if (!record) return fail('contact.unknown', 'This device does not exist any more.');
+      store.devices.put({ ...record, active: false, trust: 'distrusted' });
+      profile.tellOwnDevices();
+      profile.outbox.kickAll();
       return ok(null);
     },
   };

@@ -13,6 +13,7 @@ function conversation(row: Row): ConversationRecord {
     contactId: text(row, 'contact_id') as ContactId,
     routePreference: oneOf(row, 'route_preference', ['automatic', 'direct', 'server']),
     plainAllowed: boolean(row, 'plain_allowed'),
+    clearSignalsAllowed: boolean(row, 'clear_signals_allowed'),
     draft: text(row, 'draft'),
     updatedAt: integer(row, 'updated_at'),
   };
@@ -29,15 +30,17 @@ export function conversationRepository(connection: Connection): Store['conversat
     byContact: (contactId) => one(connection.get('SELECT * FROM conversation WHERE contact_id = ?', [contactId])),
     put: (record) => {
       connection.run(
-        `INSERT INTO conversation (id, contact_id, route_preference, plain_allowed, draft, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?)
+        `INSERT INTO conversation (id, contact_id, route_preference, plain_allowed, clear_signals_allowed, draft, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET contact_id = excluded.contact_id, route_preference = excluded.route_preference,
-           plain_allowed = excluded.plain_allowed, draft = excluded.draft, updated_at = excluded.updated_at`,
+           plain_allowed = excluded.plain_allowed, clear_signals_allowed = excluded.clear_signals_allowed,
+           draft = excluded.draft, updated_at = excluded.updated_at`,
         [
           record.id,
           record.contactId,
           record.routePreference,
           record.plainAllowed ? 1 : 0,
+          record.clearSignalsAllowed ? 1 : 0,
           record.draft,
           record.updatedAt,
         ],

@@ -11,6 +11,7 @@ function device(row: Row): DeviceRecord {
     deviceId: integer(row, 'device_id'),
     wire: oneOf(row, 'wire', ['omemo2', 'omemo-legacy']),
     label: text(row, 'label'),
+    localName: text(row, 'local_name'),
     identityKey: bytesOrNull(row, 'identity_key', 32),
     trust: oneOf(row, 'trust', ['undecided', 'blind', 'verified', 'distrusted']),
     active: boolean(row, 'active'),
@@ -41,9 +42,10 @@ export function deviceRepository(
     put: (record) => {
       devicesOf.forget();
       connection.run(
-        `INSERT INTO device (owner, device_id, wire, label, identity_key, trust, active, last_seen_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO device (owner, device_id, wire, label, local_name, identity_key, trust, active, last_seen_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (owner, device_id) DO UPDATE SET wire = excluded.wire, label = excluded.label,
+           local_name = excluded.local_name,
            identity_key = excluded.identity_key, trust = excluded.trust, active = excluded.active,
            last_seen_at = excluded.last_seen_at`,
         [
@@ -51,6 +53,7 @@ export function deviceRepository(
           record.deviceId,
           record.wire,
           record.label,
+          record.localName,
           record.identityKey,
           record.trust,
           record.active ? 1 : 0,

@@ -5,7 +5,7 @@ import type { Store } from '../records.ts';
 
 const settingsName = 'settings';
 
-const defaults: Settings = { theme: 'system', sendReadMarkers: true, notifications: 'full' };
+const defaults: Settings = { theme: 'system', sendReadMarkers: true, notifications: 'full', blindTrust: true };
 
 /** What is stored, field by field: a value this version does not know falls back to the default. */
 function settingsOf(json: string | null): Settings {
@@ -16,11 +16,12 @@ function settingsOf(json: string | null): Settings {
   } catch {
     // A preference is not worth a failure.
   }
-  const { theme, sendReadMarkers, notifications } = stored;
+  const { theme, sendReadMarkers, notifications, blindTrust } = stored;
   return {
     theme: theme === 'light' || theme === 'dark' ? theme : defaults.theme,
     sendReadMarkers: typeof sendReadMarkers === 'boolean' ? sendReadMarkers : defaults.sendReadMarkers,
     notifications: notifications === 'name' || notifications === 'none' ? notifications : defaults.notifications,
+    blindTrust: typeof blindTrust === 'boolean' ? blindTrust : defaults.blindTrust,
   };
 }
 
