@@ -111,6 +111,7 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
             'invitations.create',
             'conversations.list',
             'devices.ofSelf',
+            'trust.ownUri',
             'settings.get',
           ].includes(name),
       );
