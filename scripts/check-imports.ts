@@ -22,6 +22,7 @@ const layers: readonly Layer[] = [
   { folder: 'src/shared', may: [] },
   { folder: 'src/renderer', may: ['src/shared'] },
   { folder: 'src/main', may: ['src/main/hosts'] },
+  { folder: 'src/main/xml', may: ['src/shared'] },
   { folder: 'src/main/hosts', may: ['src/main/app', 'src/shared'] },
   {
     folder: 'src/main/app',
@@ -36,7 +37,7 @@ const layers: readonly Layer[] = [
   },
   {
     folder: 'src/main/messaging',
-    may: ['src/shared'],
+    may: ['src/main/xml', 'src/shared'],
     typesFrom: ['src/main/transports', 'src/main/e2ee', 'src/main/storage', 'src/main/nearby', 'src/main/app/ports.ts'],
   },
   {
@@ -44,15 +45,15 @@ const layers: readonly Layer[] = [
     may: ['src/shared'],
     typesFrom: ['src/main/transports', 'src/main/e2ee', 'src/main/storage'],
   },
-  { folder: 'src/main/transports', may: ['src/shared'], typesFrom: ['src/main/nearby/types.ts'] },
+  { folder: 'src/main/transports', may: ['src/main/xml', 'src/shared'], typesFrom: ['src/main/nearby/types.ts'] },
   {
     folder: 'src/main/transports/xmpp',
-    may: ['src/main/transports/*', 'src/shared'],
+    may: ['src/main/transports/*', 'src/main/xml', 'src/shared'],
     typesFrom: ['src/main/nearby/types.ts'],
   },
   {
     folder: 'src/main/transports/libp2p',
-    may: ['src/main/transports/*', 'src/shared'],
+    may: ['src/main/transports/*', 'src/main/xml', 'src/shared'],
     typesFrom: ['src/main/nearby/types.ts'],
   },
   { folder: 'src/main/e2ee', may: ['src/shared'] },

@@ -3,8 +3,8 @@
  * returns what cannot be delivered. Stanzas cross it as text.
  */
 import xml, { type Element } from '@xmpp/xml';
-import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
 import type { Arrival, SendTarget, Transport } from '../../src/main/transports/transport.ts';
+import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { appError, fail, ok, type Result } from '../../src/shared/errors.ts';
 import type { BareJid, ContactId, MessageId } from '../../src/shared/model.ts';
 import type { MessagingPerson } from './messaging-person.ts';
@@ -186,7 +186,7 @@ export function addByJid(who: MessagingPerson, jid: BareJid, name: string): Cont
 }
 
 function copyOf(text: string): Element {
-  const parsed = parseStanza(text);
+  const parsed = parseElement(text);
   if (!parsed.ok) throw new Error('not a stanza');
   return parsed.value;
 }

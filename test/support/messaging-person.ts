@@ -18,8 +18,8 @@ import { Speaker } from '../../src/main/messaging/say.ts';
 import { SessionCare } from '../../src/main/messaging/session-care.ts';
 import { openStore } from '../../src/main/storage/open-store.ts';
 import type { Store } from '../../src/main/storage/records.ts';
-import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
 import type { Arrival, Taking, Transport } from '../../src/main/transports/transport.ts';
+import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { fail, ok } from '../../src/shared/errors.ts';
 import type { ContactId, DeviceId, Message, MessageId } from '../../src/shared/model.ts';
 
@@ -148,14 +148,14 @@ export class MessagingPerson {
       const others = this.#links.get(target.address) ?? [];
       const answer = others.find((other) => target.devices.includes(other.deviceId))?.directory.answer(iq);
       if (!answer?.ok) return answer ?? fail('transport.unreachable', 'No link.');
-      const result = parseStanza(`<iq type="result">${answer.value.toString()}</iq>`);
+      const result = parseElement(`<iq type="result">${answer.value.toString()}</iq>`);
       return result;
     },
   };
 
   /** Hands a stanza to the other side as if it came over our link. */
   async hand(other: MessagingPerson, stanza: string | Element): Promise<Taking> {
-    const parsed = parseStanza(stanza.toString());
+    const parsed = parseElement(stanza.toString());
     if (!parsed.ok) throw new Error('not a stanza');
     const self = selfOf(this.context);
     const arrival: Arrival = {

@@ -6,13 +6,13 @@ import { interfaceOf } from '../../src/main/transports/libp2p/interfaces.ts';
 import { LearnedAddresses } from '../../src/main/transports/libp2p/learned-addresses.ts';
 import { Doorkeeper, limits, TokenBucket } from '../../src/main/transports/libp2p/limits.ts';
 import { Sightings } from '../../src/main/transports/libp2p/sightings.ts';
-import { parseStanza, parseStanzaBytes } from '../../src/main/transports/parse-stanza.ts';
+import { parseElement, parseElementBytes } from '../../src/main/xml/parse-element.ts';
 import type { ContactId } from '../../src/shared/model.ts';
 
 describe('parsing a stanza', () => {
   it('keeps names, namespaces, attributes and text', () => {
     const text = `<message xmlns="jabber:client" to="a@b" xml:lang="de"><x:body xmlns:x="urn:x">a &lt;&amp;&#x41; <![CDATA[<b>]]></x:body></message>`;
-    const parsed = parseStanza(text);
+    const parsed = parseElement(text);
     expect(parsed.ok && parsed.value.toString()).toBe(
       `<message xmlns="jabber:client" to="a@b" xml:lang="de"><x:body xmlns:x="urn:x">a &lt;&amp;A &lt;b&gt;</x:body></message>`,
     );
@@ -37,23 +37,23 @@ describe('parsing a stanza', () => {
     '<x:a/>',
     '<a b=<>/>',
   ])('refuses %j', (text) => {
-    const parsed = parseStanza(text);
+    const parsed = parseElement(text);
     expect(parsed.ok ? null : parsed.error.code).toBe('transport.malformed');
   });
 
   it('bounds depth and size', () => {
-    expect(parseStanza('<a>'.repeat(64) + '</a>'.repeat(64)).ok).toBe(true);
-    expect(parseStanza('<a>'.repeat(65) + '</a>'.repeat(65)).ok).toBe(false);
-    const large = parseStanza(`<a>${'x'.repeat(600_000)}</a>`);
+    expect(parseElement('<a>'.repeat(64) + '</a>'.repeat(64)).ok).toBe(true);
+    expect(parseElement('<a>'.repeat(65) + '</a>'.repeat(65)).ok).toBe(false);
+    const large = parseElement(`<a>${'x'.repeat(600_000)}</a>`);
     expect(large.ok ? null : large.error.code).toBe('transport.too-large');
   });
 
   it('never throws', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parseStanzaBytes(bytes)));
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parseElementBytes(bytes)));
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('<', '>', '/', 'a', '"', '=', '&', ';', '!', '[', ']', '?', ' ', 'x:')),
-        (parts) => void parseStanza(`<a>${parts.join('')}</a>`),
+        (parts) => void parseElement(`<a>${parts.join('')}</a>`),
       ),
     );
   });

@@ -7,7 +7,7 @@ import { learnDevice, maxDevicesKnown, type Owner } from '../../src/main/messagi
 import { wireId } from '../../src/main/messaging/envelope-content.ts';
 import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/own-device-news.ts';
 import { bodyElement, bodyIn, cleanBody } from '../../src/main/messaging/text-body.ts';
-import { parseStanza } from '../../src/main/transports/parse-stanza.ts';
+import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { BareJid, DeviceId, MessageId, TrustState } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
@@ -231,7 +231,7 @@ describe('somebody unknown', () => {
       `<encrypted xmlns="urn:xmpp:omemo:2"><header sid="${sid}"><keys jid="${annaJid}">` +
       `<key rid="${anna.deviceId}">AAAA</key></keys></header><payload>AAAA</payload></encrypted>`;
     const noise = async (sid: number): Promise<void> => {
-      const parsed = parseStanza(header(sid));
+      const parsed = parseElement(header(sid));
       if (!parsed.ok) throw new Error('not XML');
       await server.sayPlain(benJid, annaJid, parsed.value);
     };

@@ -12,10 +12,10 @@ import {
 } from '../../src/main/messaging/legacy-nodes.ts';
 import { readLegacy, writeLegacy } from '../../src/main/messaging/legacy-stanza.ts';
 import { writeEncryptedMessage } from '../../src/main/messaging/omemo-stanza.ts';
-import { parseElement } from '../../src/main/messaging/parse-xml.ts';
 import { conversationEncryption } from '../../src/main/messaging/recipients.ts';
 import { forOwnDevices } from '../../src/main/messaging/transmission.ts';
 import type { Arrival } from '../../src/main/transports/transport.ts';
+import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { BareJid, ContactId, MessageId } from '../../src/shared/model.ts';
 import { MessagingPerson } from '../support/messaging-person.ts';
 

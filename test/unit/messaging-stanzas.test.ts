@@ -14,7 +14,7 @@ import {
 } from '../../src/main/messaging/key-nodes.ts';
 import { readEncrypted, writeEncrypted, writeEncryptedMessage } from '../../src/main/messaging/omemo-stanza.ts';
 import { orderElement, orderIn } from '../../src/main/messaging/order.ts';
-import { parseElement } from '../../src/main/messaging/parse-xml.ts';
+import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { MessageId } from '../../src/shared/model.ts';
 
 const deviceId = fc.integer({ min: 1, max: 0x7fffffff });

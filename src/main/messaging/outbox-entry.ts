@@ -3,8 +3,8 @@
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import type { DeviceId } from '../../shared/model.ts';
 import type { OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import { parseElement } from '../xml/parse-element.ts';
 import { legacyNamespace, readLegacy } from './legacy-stanza.ts';
-import { parseElement } from './parse-xml.ts';
 
 export interface OutboxEntry {
   row: OutboxRecord;

@@ -4,7 +4,7 @@
  */
 import xml, { type Element } from '@xmpp/xml';
 import { fail, ok, type Result } from '../../shared/errors.ts';
-import { parseElement } from './parse-xml.ts';
+import { parseElement } from '../xml/parse-element.ts';
 
 export const sceNamespace = 'urn:xmpp:sce:1';
 

@@ -7,13 +7,13 @@ import xml from '@xmpp/xml';
 import type { ContactId, DeviceId, Encryption } from '../../shared/model.ts';
 import type { EncryptedKey, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import { parseElement } from '../xml/parse-element.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
 import { selfOf } from './context.ts';
 import type { Owner } from './device-records.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { tellWhoIsLeftOut } from './left-out.ts';
-import { parseElement } from './parse-xml.ts';
 import {
   type AddressPair,
   addressPair,

@@ -5,10 +5,10 @@ import type { ContactId, DeviceId } from '../../shared/model.ts';
 import type { RouteKind } from '../../shared/routing.ts';
 import type { ContactRecord, OutboxTarget } from '../storage/records.ts';
 import type { SendOutcome } from '../transports/transport.ts';
+import { parseElement } from '../xml/parse-element.ts';
 import { type AfterCommit, accountOf, inTransaction, type MessagingContext } from './context.ts';
 import { recordDelivery, showInterrupted, showTransmitting } from './delivery-record.ts';
 import { isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
-import { parseElement } from './parse-xml.ts';
 import { forOwnDevices, forServer, planTransmission } from './transmission.ts';
 import type { WakeTimers } from './wake-timers.ts';
 

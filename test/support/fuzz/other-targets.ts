@@ -8,7 +8,7 @@ import {
   readAnnouncements,
 } from '../../../src/main/transports/libp2p/announcement.ts';
 import { encodeFrame, readFrame } from '../../../src/main/transports/libp2p/frame.ts';
-import { MAX_STANZA_BYTES } from '../../../src/main/transports/parse-stanza.ts';
+import { MAX_STANZA_BYTES } from '../../../src/main/xml/parse-element.ts';
 import type { Bridge, CommandArguments, CommandName } from '../../../src/shared/bridge/contract.ts';
 import { checkArguments, commandNames, isCommandName } from '../../../src/shared/bridge/schemas.ts';
 import { parseJid, parseUserJid } from '../../../src/shared/jid.ts';

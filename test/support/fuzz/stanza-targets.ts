@@ -24,8 +24,8 @@ import { orderElement, orderIn } from '../../../src/main/messaging/order.ts';
 import { receiptFor, receiptsIn } from '../../../src/main/messaging/receipts.ts';
 import { readEnvelope, writeEnvelope } from '../../../src/main/messaging/sce-envelope.ts';
 import { bodyElement, bodyIn, cleanBody } from '../../../src/main/messaging/text-body.ts';
-import { parseStanza, parseStanzaBytes } from '../../../src/main/transports/parse-stanza.ts';
 import { StreamParser, StreamSyntaxError } from '../../../src/main/transports/xmpp/stream-parser.ts';
+import { parseElement, parseElementBytes } from '../../../src/main/xml/parse-element.ts';
 import type { ErrorCode, Result } from '../../../src/shared/errors.ts';
 import type { MessageId } from '../../../src/shared/model.ts';
 import { mutateBytes } from './mutate-bytes.ts';
@@ -119,7 +119,7 @@ function elementTarget<T>(
         return {
           input,
           run() {
-            const parsed = parseStanza(input);
+            const parsed = parseElement(input);
             if (!parsed.ok) {
               refused(parsed.error, transportErrors);
               return 'not XML';
@@ -128,7 +128,7 @@ function elementTarget<T>(
             const result = read(parsed.value);
             if (!result.ok) return refused(result.error, [code]);
             // Over the wire, as it would go to somebody else.
-            const again = parseStanza(write(result.value).toString());
+            const again = parseElement(write(result.value).toString());
             if (!again.ok) {
               // What is sent is longer than what was read only where that was almost too long itself.
               promise(again.error.code === 'transport.too-large', 'what was read cannot be written');
@@ -156,10 +156,10 @@ const stanzaTarget: FuzzTarget = {
       return {
         input,
         run() {
-          const result = parseStanzaBytes(input);
+          const result = parseElementBytes(input);
           if (!result.ok) return refused(result.error, transportErrors);
           const written = result.value.toString();
-          const again = parseStanza(written);
+          const again = parseElement(written);
           if (!again.ok) {
             promise(
               again.error.code === 'transport.too-large',
@@ -240,7 +240,7 @@ const streamTarget: FuzzTarget = {
           const failure = whole.findIndex((line) => line.startsWith('error '));
           promise(failure < 0 || failure === whole.length - 1, 'something was said after an error');
           for (const line of whole.filter((one) => one.startsWith('<'))) {
-            const again = parseStanza(line);
+            const again = parseElement(line);
             promise(
               again.ok || again.error.code === 'transport.too-large',
               `a stanza that is none: ${line.slice(0, 300)}`,

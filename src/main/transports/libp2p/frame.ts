@@ -2,7 +2,7 @@
  * Frames on a `/bothy/stanza/1.0.0` stream: length (4 bytes, big endian) ‖ type (1) ‖ number (4, big endian) ‖ payload.
  * The length counts what follows it. Payloads are UTF-8 XML, or one status byte in an acknowledgement.
  */
-import { MAX_STANZA_BYTES } from '../parse-stanza.ts';
+import { MAX_STANZA_BYTES } from '../../xml/parse-element.ts';
 
 export const STANZA_PROTOCOL = '/bothy/stanza/1.0.0';
 export const HELLO_PROTOCOL = '/bothy/hello/1.0.0';

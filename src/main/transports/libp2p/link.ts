@@ -5,7 +5,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { type AppError, appError, fail, ok, type Result } from '../../../shared/errors.ts';
 import type { RecognisedPeer } from '../../nearby/types.ts';
-import { MAX_STANZA_BYTES, parseStanzaBytes } from '../parse-stanza.ts';
+import { MAX_STANZA_BYTES, parseElementBytes } from '../../xml/parse-element.ts';
 import { ackStatus, encodeFrame, type Frame, frameType, readFrame } from './frame.ts';
 import { limits, TokenBucket } from './limits.ts';
 import type { StreamChannel } from './stream-channel.ts';
@@ -214,7 +214,7 @@ export class Link {
   }
 
   async #handleStanza(payload: Uint8Array): Promise<keyof typeof ackStatus> {
-    const parsed = parseStanzaBytes(payload);
+    const parsed = parseElementBytes(payload);
     if (!parsed.ok || (parsed.value.name !== 'message' && parsed.value.name !== 'presence')) return 'refused';
     try {
       return await this.#handlers.onStanza(parsed.value, this);
@@ -224,7 +224,7 @@ export class Link {
   }
 
   #takeIq(frame: Frame): void {
-    const parsed = parseStanzaBytes(frame.payload);
+    const parsed = parseElementBytes(frame.payload);
     if (!parsed.ok || parsed.value.name !== 'iq') return;
     const iq = parsed.value;
     const id = String(iq.attrs['id'] ?? '');

@@ -1,6 +1,7 @@
 /**
- * Strict parsing of one whole stanza: the restrictions of RFC 6120 §11.1 (no comments, processing instructions, DTDs or
- * entities of one's own), bounded size and depth, namespaces well-formed. Never throws on any input.
+ * Strict parsing of one whole element, a stanza or what comes out of an envelope: the restrictions of RFC 6120 §11.1 (no
+ * comments, processing instructions, DTDs or entities of one's own), bounded size, depth and number of elements,
+ * namespaces well-formed. Never throws on any input.
  */
 import { Element } from '@xmpp/xml';
 import { type SaxesAttributeNS, SaxesParser } from 'saxes';
@@ -8,13 +9,14 @@ import { fail, ok, type Result } from '../../shared/errors.ts';
 
 /** UTF-8 bytes of one stanza. */
 export const MAX_STANZA_BYTES = 512 * 1024;
-/** Elements inside each other. */
+/** Elements inside each other, and all together. */
 export const MAX_STANZA_DEPTH = 64;
+export const MAX_STANZA_ELEMENTS = 5_000;
 
 class Refused extends Error {}
 
 /** Bytes must be UTF-8 of exactly one element. Fails with `transport.too-large` or `transport.malformed`. */
-export function parseStanzaBytes(bytes: Uint8Array): Result<Element> {
+export function parseElementBytes(bytes: Uint8Array): Result<Element> {
   if (bytes.length > MAX_STANZA_BYTES) return tooLarge();
   let text: string;
   try {
@@ -25,8 +27,8 @@ export function parseStanzaBytes(bytes: Uint8Array): Result<Element> {
   return parseText(text);
 }
 
-/** As `parseStanzaBytes`, for text that was decoded already. */
-export function parseStanza(text: string): Result<Element> {
+/** As `parseElementBytes`, for text that was decoded already. */
+export function parseElement(text: string): Result<Element> {
   return text.length > MAX_STANZA_BYTES ? tooLarge() : parseText(text);
 }
 
@@ -34,6 +36,8 @@ function parseText(text: string): Result<Element> {
   const parser = new SaxesParser<{ xmlns: true }>({ xmlns: true });
   const open: Element[] = [];
   let root: Element | null = null;
+  let elements = 0;
+  // Thrown, so that nothing after it is looked at: saxes counts its way to each error anew, which is quadratic.
   const refuse = (why: string) => (): never => {
     throw new Refused(why);
   };
@@ -43,7 +47,9 @@ function parseText(text: string): Result<Element> {
   parser.on('comment', refuse('comment'));
   parser.on('processinginstruction', refuse('processing instruction'));
   parser.on('opentag', (tag) => {
+    elements += 1;
     if (open.length >= MAX_STANZA_DEPTH) throw new Refused('too deep');
+    if (elements > MAX_STANZA_ELEMENTS) throw new Refused('too many elements');
     const attributes: Record<string, string> = {};
     for (const [name, attribute] of Object.entries(tag.attributes as Record<string, SaxesAttributeNS>)) {
       attributes[name] = attribute.value;
