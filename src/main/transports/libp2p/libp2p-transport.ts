@@ -1,18 +1,20 @@
 /** The direct transport: ephemeral nodes, discovery and links behind the Transport interface. */
 import type { Connection } from '@libp2p/interface';
-import xml, { type Element } from '@xmpp/xml';
+import type { Element } from '@xmpp/xml';
 import { type AppError, appError, fail, ok, type Result } from '../../../shared/errors.ts';
 import type { Address, ContactId, TransportStatus } from '../../../shared/model.ts';
 import type { LinkRecogniser, RecognisedPeer } from '../../nearby/types.ts';
 import type { Arrival, Reach, SendOutcome, SendTarget, Transport, TransportEvents } from '../transport.ts';
 import { Discovery } from './discovery.ts';
-import { EphemeralNode } from './ephemeral-node.ts';
+import type { EphemeralNode } from './ephemeral-node.ts';
 import { Handshakes } from './handshake.ts';
-import { type NetworkInterface, signatureOf, systemInterfaces } from './interfaces.ts';
+import { type NetworkInterface, systemInterfaces } from './interfaces.ts';
 import { LearnedAddresses } from './learned-addresses.ts';
 import { Doorkeeper } from './limits.ts';
-import { Link, withId } from './link.ts';
+import { Link } from './link.ts';
 import { LinkSet } from './link-set.ts';
+import { answerIq, arrivalOver, errorIq, withId } from './link-stanzas.ts';
+import { NodeRotation, rotationTiming } from './node-rotation.ts';
 import { Sightings } from './sightings.ts';
 import type { StreamChannel } from './stream-channel.ts';
 
@@ -55,7 +57,7 @@ export interface Libp2pTransport extends Transport {
 }
 
 /** Milliseconds. */
-const timing = { rotate: 15 * 60_000, interfaces: 2_000, dials: 500, retry: 5_000 } as const;
+const timing = { interfaces: 2_000, dials: 500 } as const;
 
 export function createLibp2pTransport(options: Libp2pTransportOptions): Libp2pTransport {
   return new DirectTransport(options);
@@ -69,18 +71,13 @@ class DirectTransport implements Libp2pTransport {
   readonly #sightings = new Sightings();
   readonly #learned = new LearnedAddresses();
   readonly #doorkeeper = new Doorkeeper();
-  readonly #retired = new Set<EphemeralNode>();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #status: TransportStatus = { state: 'off', error: null, since: Date.now(), retryAt: null };
   #events: TransportEvents | null = null;
   #life = new AbortController();
   #handshakes: Handshakes | null = null;
   #discovery: Discovery | null = null;
-  #node: EphemeralNode | null = null;
-  #signature = '';
-  #rotatedAt = 0;
-  #rotation: Promise<void> | null = null;
-  #failedAt: number | null = null;
+  #nodes: NodeRotation | null = null;
 
   constructor(options: Libp2pTransportOptions) {
     this.#options = options;
@@ -96,7 +93,7 @@ class DirectTransport implements Libp2pTransport {
     this.#events = events;
     this.#life = new AbortController();
     signal.addEventListener('abort', () => void this.stop(), { once: true });
-    this.#handshakes = new Handshakes(
+    const handshakes = new Handshakes(
       this.#options.recogniser,
       {
         onRecognised: (channel, peer, connection, node) => this.#welcome(channel, peer, connection, node),
@@ -104,6 +101,7 @@ class DirectTransport implements Libp2pTransport {
       },
       this.#life.signal,
     );
+    this.#handshakes = handshakes;
     if (this.#options.discovery !== false) {
       this.#discovery = new Discovery({
         port: this.#options.mdnsPort ?? 5353,
@@ -115,36 +113,48 @@ class DirectTransport implements Libp2pTransport {
       });
     }
     this.#setStatus('connecting', null, null);
+    const nodes = new NodeRotation({
+      interfaces: this.#options.interfaces ?? systemInterfaces,
+      everyMs: this.#options.rotateEveryMs ?? rotationTiming.rotate,
+      doorkeeper: this.#doorkeeper,
+      events: {
+        onConnection: (connection) => handshakes.watch(connection),
+        onHello: (stream, connection, at) => swallow(handshakes.hello(stream, connection, at)),
+        onStanzas: (stream, connection, at) => swallow(handshakes.stanzas(stream, connection, at)),
+      },
+      onNode: (node, interfaces) => this.#announce(node, interfaces),
+      onFailed: (error) => this.#unavailable(error),
+      onNetworkChange: () => this.#probe(),
+    });
+    this.#nodes = nodes;
     this.#timers.push(
-      setInterval(() => this.#look(), timing.interfaces),
+      setInterval(() => nodes.look(), timing.interfaces),
       setInterval(() => this.#dial(), timing.dials),
     );
-    this.#rotate();
+    nodes.rotate();
   }
 
   async stop(): Promise<void> {
     if (this.#events === null) return;
     this.#life.abort();
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    await this.#rotation;
-    await this.#discovery?.stop();
-    for (const link of this.#links.all) link.abort();
-    const nodes = [...this.#retired, ...(this.#node === null ? [] : [this.#node])];
-    this.#retired.clear();
-    this.#node = null;
+    const discovery = this.#discovery;
     this.#discovery = null;
+    await discovery?.stop();
+    for (const link of this.#links.all) link.abort();
+    await this.#nodes?.stop();
+    this.#nodes = null;
     this.#sightings.clear();
-    await Promise.all(nodes.map((node) => node.stop().catch(() => {})));
     this.#setStatus('off', null, null);
     this.#events = null;
   }
 
   nudge(): void {
     if (this.#events === null) return;
-    for (const link of this.#links.all) link.probe();
+    this.#probe();
     this.#sightings.hurry(performance.now(), false);
     this.#learned.hurry();
-    this.#look();
+    this.#nodes?.look();
     this.#discovery?.hurry();
     this.#dial();
   }
@@ -197,87 +207,45 @@ class DirectTransport implements Libp2pTransport {
   }
 
   listenAddresses(): string[] {
-    const all = this.#node?.addresses ?? [];
+    const all = this.#nodes?.node?.addresses ?? [];
     const outside = all.filter((address) => !address.startsWith('/ip4/127.'));
     return outside.length > 0 ? outside : all;
   }
 
-  /** A new node in place of the old one, which goes on only for the links it has. */
-  #rotate(): void {
-    if (this.#rotation !== null || this.#life.signal.aborted) return;
-    this.#rotation = this.#replaceNode()
-      .catch((error: unknown) => {
-        this.#failedAt = performance.now();
-        this.#options.logger.log('error', 'nearby.node', { error: error instanceof Error ? error.name : 'unknown' });
-        const failure = appError('nearby.unavailable', 'Direct connections cannot be used on this network.');
-        this.#setStatus('failing', failure, Date.now() + timing.retry);
-      })
-      .finally(() => {
-        this.#rotation = null;
-      });
-  }
-
-  async #replaceNode(): Promise<void> {
-    const interfaces = (this.#options.interfaces ?? systemInterfaces)();
-    const handshakes = this.#handshakes;
-    this.#signature = signatureOf(interfaces);
-    this.#rotatedAt = performance.now();
-    this.#failedAt = null;
-    const old = this.#node;
-    this.#node = null;
-    if (old !== null) {
-      old.retire();
-      this.#retired.add(old);
-    }
-    if (interfaces.length === 0 || handshakes === null) {
-      this.#discovery?.restart([], () => null);
+  #announce(node: EphemeralNode | null, interfaces: readonly NetworkInterface[]): void {
+    this.#discovery?.restart(interfaces, (at) => {
+      const port = node?.portAt(at) ?? null;
+      return node === null || port === null ? null : { name: node.name, port, peerId: node.peerId };
+    });
+    if (node === null) {
       this.#setStatus('failing', appError('nearby.no-network', 'This computer is on no network.'), null);
       return;
     }
-    const node = await EphemeralNode.start(interfaces, this.#doorkeeper, {
-      onConnection: (connection) => handshakes.watch(connection),
-      onHello: (stream, connection, at) => swallow(handshakes.hello(stream, connection, at)),
-      onStanzas: (stream, connection, at) => swallow(handshakes.stanzas(stream, connection, at)),
-    });
-    this.#node = node;
-    this.#discovery?.restart(interfaces, (at) => {
-      const port = node.portAt(at);
-      return port === null ? null : { name: node.name, port, peerId: node.peerId };
-    });
     this.#setStatus('online', null, null);
     this.#sightings.hurry(performance.now(), false);
     this.#options.onChange?.();
-    // Retired nodes with nothing left, or kept for longer than one rotation, go.
-    for (const one of this.#retired) if (one.connections.length === 0 || one !== old) this.#discard(one);
   }
 
-  #discard(node: EphemeralNode): void {
-    if (this.#retired.delete(node)) void node.stop().catch(() => {});
+  #unavailable(error: unknown): void {
+    this.#options.logger.log('error', 'nearby.node', { error: error instanceof Error ? error.name : 'unknown' });
+    const failure = appError('nearby.unavailable', 'Direct connections cannot be used on this network.');
+    this.#setStatus('failing', failure, Date.now() + rotationTiming.retry);
   }
 
-  /** Interfaces are looked at every few seconds: no system event tells of all changes on all systems. */
-  #look(): void {
-    const now = performance.now();
-    const interfaces = (this.#options.interfaces ?? systemInterfaces)();
-    const changed = signatureOf(interfaces) !== this.#signature;
-    if (changed) for (const link of this.#links.all) link.probe();
-    const due = now - this.#rotatedAt > (this.#options.rotateEveryMs ?? timing.rotate);
-    const again = this.#failedAt !== null && now - this.#failedAt > timing.retry;
-    if (changed || due || again) this.#rotate();
-    for (const node of this.#retired) if (node.connections.length === 0) this.#discard(node);
+  #probe(): void {
+    for (const link of this.#links.all) link.probe();
   }
 
   #seen(seen: { readonly peerId: string; readonly host: string; readonly port: number }): void {
-    const node = this.#node;
-    const own = [node, ...this.#retired].some((one) => one?.peerId === seen.peerId);
-    if (node === null || own) return;
+    const node = this.#nodes?.node;
+    if (!node || this.#nodes?.isOwn(seen.peerId)) return;
     this.#sightings.see(seen, node.peerId, performance.now());
     this.#dial();
   }
 
   #dial(): void {
-    const node = this.#node;
-    if (node === null) return;
+    const node = this.#nodes?.node;
+    if (!node) return;
     for (const { peerId, host, port } of this.#sightings.due(performance.now(), (id) => this.#links.hasPeer(id))) {
       void this.#dialOne(node, `/ip4/${host}/tcp/${port}/p2p/${peerId}`).catch(() => {
         this.#sightings.failed(peerId, performance.now());
@@ -320,7 +288,7 @@ class DirectTransport implements Libp2pTransport {
         if (this.#links.replacementFor(ended) !== null && !this.#links.hasPeer(remotePeerId)) {
           this.#sightings.superseded(remotePeerId, performance.now());
         }
-        if (node.retired && this.#retired.has(node) && node.connections.length === 0) this.#discard(node);
+        if (node.retired) this.#nodes?.release(node);
         if (!this.#life.signal.aborted) this.#discovery?.hurry();
       },
     });
@@ -331,39 +299,14 @@ class DirectTransport implements Libp2pTransport {
     this.#changed(link);
   }
 
-  /** Null for a stanza that claims to come from somebody else than the peer. */
   #arrival(stanza: Element, link: Link): Arrival | null {
-    const { device } = link.peer;
-    const addresses = this.#addressesOf(link);
-    const claimed: unknown = stanza.attrs['from'];
-    const from = claimed === undefined ? addresses[0] : addresses.find((address) => address === claimed);
-    if (from === undefined) return null;
-    return {
-      transport: 'libp2p',
-      route: 'direct',
-      to: this.#options.ownAddress(),
-      from,
-      device,
-      kind: 'live',
-      archiveId: null,
-      delayedSince: null,
-    };
+    return arrivalOver(link.peer, stanza, this.#addressesOf(link), this.#options.ownAddress());
   }
 
   async #answer(request: Element, link: Link): Promise<Element> {
     const arrival = this.#arrival(request, link);
     if (arrival === null || this.#events === null) return errorIq('forbidden', 'auth');
-    const answer = await this.#events.onRequest(request, arrival);
-    if (!answer.ok) {
-      if (answer.error.code === 'stanza.not-found') return errorIq('item-not-found', 'cancel');
-      return answer.error.code === 'stanza.forbidden'
-        ? errorIq('forbidden', 'auth')
-        : errorIq('undefined-condition', 'cancel');
-    }
-    const result = xml('iq', { type: 'result', from: arrival.to, to: arrival.from });
-    const content = answer.value;
-    if (content !== null) result.children.push(...(content.name === 'iq' ? content.children : [content]));
-    return result;
+    return answerIq(await this.#events.onRequest(request, arrival), arrival);
   }
 
   /** The link's contact, or everybody (null), may be reachable otherwise than before. */
@@ -387,12 +330,6 @@ class DirectTransport implements Libp2pTransport {
     this.#status = { state, error, since: Date.now(), retryAt };
     this.#events?.onStatus(this.#status);
   }
-}
-
-/** RFC 6120 §8.3. */
-function errorIq(condition: string, type: string): Element {
-  const element = xml(condition, { xmlns: 'urn:ietf:params:xml:ns:xmpp-stanzas' });
-  return xml('iq', { type: 'error' }, xml('error', { type }, element));
 }
 
 /** Connections break at any moment; what follows from it is told by the link or the sighting. */

@@ -3,11 +3,13 @@
  * a dead link within seconds, and an orderly end when another link takes over.
  */
 import xml, { type Element } from '@xmpp/xml';
-import { type AppError, appError, fail, ok, type Result } from '../../../shared/errors.ts';
+import { type AppError, appError, ok, type Result } from '../../../shared/errors.ts';
 import type { RecognisedPeer } from '../../nearby/types.ts';
 import { MAX_STANZA_BYTES, parseElementBytes } from '../../xml/parse-element.ts';
 import { ackStatus, encodeFrame, type Frame, frameType, readFrame } from './frame.ts';
 import { limits, TokenBucket } from './limits.ts';
+import { acknowledged, late, lost, stanzaError, stopped, tooLarge } from './link-errors.ts';
+import { withId } from './link-stanzas.ts';
 import type { StreamChannel } from './stream-channel.ts';
 
 /** Milliseconds. */
@@ -314,49 +316,6 @@ export class Link {
   }
 }
 
-/** A copy of a stanza with another id, which shares its children. */
-export function withId(iq: Element, id: string): Element {
-  const copy = xml(iq.name, { ...iq.attrs, id });
-  copy.children.push(...iq.children);
-  return copy;
-}
-
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function acknowledged(status: number | undefined): Result<void> {
-  if (status === ackStatus.taken) return ok();
-  if (status === ackStatus.later) return { ok: false, error: late() };
-  if (status === ackStatus.unreadable) {
-    return fail('encryption.unreadable', 'The other device could not decrypt the message.', 'Send it again.');
-  }
-  return fail('transport.refused', 'The other device did not accept the message.');
-}
-
-function lost(): AppError {
-  return appError('transport.unreachable', 'The direct connection to this device is gone.');
-}
-
-function late(): AppError {
-  return appError('transport.timeout', 'The other device did not answer in time.');
-}
-
-function stopped(): AppError {
-  return appError('transport.stopped', 'Sending was stopped.');
-}
-
-function tooLarge(): Result<never> {
-  return fail('transport.too-large', 'The message is too large to be sent.', 'Send it in smaller parts.');
-}
-
-/** RFC 6120 §8.3.3: the conditions that mean something here. */
-function stanzaError(iq: Element): AppError {
-  const conditions = iq.getChild('error')?.getChildElements() ?? [];
-  const names = conditions.map((element) => element.getName());
-  if (names.includes('item-not-found')) return appError('stanza.not-found', 'The other device has no such thing.');
-  if (names.includes('forbidden') || names.includes('not-allowed')) {
-    return appError('stanza.forbidden', 'The other device does not allow this.');
-  }
-  return appError('stanza.error', 'The other device could not answer.', '', names[0] ?? 'no condition');
 }
