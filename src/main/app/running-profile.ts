@@ -50,7 +50,9 @@ export class RunningProfile {
   /** By what each contact is recognised: only a change of that concerns the direct transport. */
   readonly #addresses = new Map<ContactId, string>();
   /** Contacts whose device list is being asked for. */
-  readonly #asking = new Set<ContactId>();
+  readonly #asking = new Map<ContactId, { again: boolean }>();
+  /** As last seen: from whom presence, and with it device lists, begin to come. */
+  readonly #subscriptions = new Map<ContactId, string>();
   readonly #life = new AbortController();
   readonly #maintenance: ReturnType<typeof setInterval>;
 
@@ -195,6 +197,7 @@ export class RunningProfile {
 
   tellRemoved(id: ContactId, conversationId: ConversationId | null): void {
     this.#addresses.delete(id);
+    this.#subscriptions.delete(id);
     this.#hub.emit({ type: 'contact-removed', contactId: id });
     if (conversationId) this.#hub.emit({ type: 'conversation-removed', conversationId });
     this.nearby.transport?.contactsChanged();
@@ -205,7 +208,11 @@ export class RunningProfile {
     const conversation = this.store.conversations.byContact(id);
     if (conversation) this.tellConversation(conversation.id);
     const contact = this.store.contacts.get(id);
-    if (contact && (contact.subscription === 'both' || contact.subscription === 'to')) this.#askForList(contact);
+    if (contact && (contact.subscription === 'both' || contact.subscription === 'to')) {
+      const before = this.#subscriptions.get(id);
+      this.#askForList(contact, before !== undefined && before !== 'both' && before !== 'to');
+    }
+    if (contact) this.#subscriptions.set(id, contact.subscription);
     const addresses = contact ? `${contact.jid} ${contact.xid} ${contact.subscription === 'pending-in'}` : '';
     if (this.#addresses.get(id) === addresses) return;
     this.#addresses.set(id, addresses);
@@ -238,17 +245,29 @@ export class RunningProfile {
     }
   }
 
-  /** Whoever shows us their presence also shows us their devices; before that their server may have refused. */
-  #askForList(contact: ContactRecord): void {
+  /**
+   * Whoever shows us their presence also shows us their devices; before that their server may have refused. `again`:
+   * they begin to. What they published before is not told to us, and what was known of them may be nothing.
+   */
+  #askForList(contact: ContactRecord, again: boolean): void {
     const { id, jid } = contact;
     const online = this.account.transport?.status.state === 'online';
-    if (!jid || !online || this.#asking.has(id) || this.directory.listKnown(id)) return;
+    if (!jid || !online || (!again && this.directory.listKnown(id))) return;
     if (!this.store.conversations.byContact(id)) return;
-    this.#asking.add(id);
+    const asking = this.#asking.get(id);
+    if (asking) {
+      asking.again ||= again;
+      return;
+    }
+    const asked = { again: false };
+    this.#asking.set(id, asked);
     this.directory
       .fetchList(id, jid)
       .catch(() => this.context.log('warn', 'list-not-fetched'))
-      .finally(() => this.#asking.delete(id));
+      .finally(() => {
+        this.#asking.delete(id);
+        if (asked.again) this.#askForList(contact, true);
+      });
   }
 
   /**

@@ -2,8 +2,9 @@
 import type { Element } from '@xmpp/xml';
 import { ok, type Result } from '../../shared/errors.ts';
 import type { BareJid, DeviceId } from '../../shared/model.ts';
-import type { WireFormat } from '../e2ee/types.ts';
+import type { Bundle, LegacyBundle, WireFormat } from '../e2ee/types.ts';
 import type { SendTarget } from '../transports/transport.ts';
+import { encodeBase64 } from './base64.ts';
 import { type MessagingContext, selfOf } from './context.ts';
 import {
   bundlesNode,
@@ -13,6 +14,7 @@ import {
   fetchRequest,
   type ListedDevice,
   publishRequest,
+  readBundle,
   readDeviceList,
   writeBundle,
   writeDeviceList,
@@ -20,6 +22,7 @@ import {
 import {
   legacyBundleNode,
   legacyDevicesNode,
+  readLegacyBundleElement,
   readLegacyDeviceList,
   writeLegacyBundle,
   writeLegacyDeviceList,
@@ -34,6 +37,8 @@ export interface Announcement {
   readonly ask: Ask;
   /** What our own list says before we are put on it. */
   readonly listed: (ids: readonly DeviceId[]) => void;
+  /** Ask whether the account still has the bundle: servers lose data, and accounts are made anew. */
+  readonly check: boolean;
 }
 
 export async function announceKeys(context: MessagingContext, to: Announcement): Promise<Result<void>> {
@@ -41,19 +46,10 @@ export async function announceKeys(context: MessagingContext, to: Announcement):
   const target: SendTarget = { address: jid, devices: [] };
   const { deviceId } = selfOf(context);
   const current = wire === 'omemo2';
-  const { cipher, store } = context;
-  const bundle = current ? writeBundle(cipher.ownBundle()) : writeLegacyBundle(cipher.ownLegacyBundle());
-  const bundleNode = current ? bundlesNode : legacyBundleNode(deviceId);
   const listNode = current ? devicesNode : legacyDevicesNode;
-  const name = current ? 'published-bundle' : 'published-legacy-bundle';
   // The bundle goes first: nobody shall find a listed device without one.
-  const fingerprint = `${jid} ${bundle.toString()}`;
-  if (store.settings.getValue(name) !== JSON.stringify(fingerprint)) {
-    const itemId = current ? String(deviceId) : 'current';
-    const published = await publish(ask, target, bundleNode, itemId, bundle, current);
-    if (!published.ok) return published;
-    store.settings.setValue(name, JSON.stringify(fingerprint));
-  }
+  const bundle = await announceBundle(context, to, to.check);
+  if (!bundle.ok) return bundle;
   const answer = await ask(target, fetchRequest(null, listNode, null));
   if (!answer.ok && answer.error.code !== 'stanza.not-found') return answer;
   const item = answer.ok ? fetchedItem(answer.value, listNode, null) : undefined;
@@ -61,23 +57,95 @@ export async function announceKeys(context: MessagingContext, to: Announcement):
   const listed = read.ok ? read.value : [];
   to.listed(listed);
   if (listed.includes(deviceId)) return ok();
+  // Whatever took us from the list may have taken the bundle too.
+  const again = to.check ? bundle : await announceBundle(context, to, true);
+  if (!again.ok) return again;
   const list = current ? listWith(item, deviceId) : writeLegacyDeviceList([...listed, deviceId]);
-  return publish(ask, target, listNode, 'current', list, false);
+  return publishAlone(ask, target, listNode, 'current', list);
 }
 
-async function publish(
+/** Publishes the bundle where it changed since it was published or, with `check`, where the account no longer has it. */
+async function announceBundle(context: MessagingContext, to: Announcement, check: boolean): Promise<Result<void>> {
+  const { wire, jid, ask } = to;
+  const target: SendTarget = { address: jid, devices: [] };
+  const { deviceId } = selfOf(context);
+  const { cipher, store } = context;
+  const current = wire === 'omemo2';
+  const bundle = current ? writeBundle(cipher.ownBundle()) : writeLegacyBundle(cipher.ownLegacyBundle());
+  const node = current ? bundlesNode : legacyBundleNode(deviceId);
+  const itemId = current ? String(deviceId) : 'current';
+  const name = current ? 'published-bundle' : 'published-legacy-bundle';
+  const fingerprint = JSON.stringify(`${jid} ${bundle.toString()}`);
+  if (store.settings.getValue(name) === fingerprint) {
+    if (!check) return ok();
+    const answer = await ask(target, fetchRequest(null, node, current ? itemId : null));
+    if (!answer.ok && answer.error.code !== 'stanza.not-found') return answer;
+    const kept = answer.ok ? fetchedItem(answer.value, node, current ? itemId : null) : undefined;
+    if (kept && isSameBundle(kept, wire, deviceId, current ? cipher.ownBundle() : cipher.ownLegacyBundle()))
+      return ok();
+  }
+  const publish = current ? publishAmong : publishAlone;
+  const published = await publish(ask, target, node, itemId, bundle);
+  if (published.ok) store.settings.setValue(name, fingerprint);
+  return published;
+}
+
+/** Servers may write XML otherwise than it was sent, so what it says is compared. */
+function isSameBundle(kept: Element, wire: WireFormat, deviceId: DeviceId, own: Bundle | LegacyBundle): boolean {
+  const read = wire === 'omemo2' ? readBundle(kept, deviceId) : readLegacyBundleElement(kept, deviceId);
+  if (!read.ok) return false;
+  const words = ({ identityKey, signedPrekeyId, signedPrekey, prekeys }: Bundle | LegacyBundle): string =>
+    JSON.stringify([
+      encodeBase64(identityKey),
+      signedPrekeyId,
+      encodeBase64(signedPrekey),
+      prekeys.map(({ id }) => id),
+    ]);
+  return words(read.value) === words(own);
+}
+
+/** As servers understand it: `max` (XEP-0060 1.20), else a number, and the largest that they allow. */
+const itemLimits = ['max', '255', '10'];
+
+/**
+ * The node of all bundles keeps one for each device. Servers make a node that keeps one item, so it is configured: before
+ * publishing, which could push another device's bundle out, or after, when publishing made the node.
+ */
+async function publishAmong(
   ask: Ask,
   target: SendTarget,
   node: string,
   itemId: string,
   payload: Element,
-  manyItems: boolean,
 ): Promise<Result<void>> {
-  const first = await ask(target, publishRequest(node, itemId, payload, manyItems));
+  const before = await configureMany(ask, target, node);
+  const published = await publishAlone(ask, target, node, itemId, payload);
+  if (published.ok && !before) await configureMany(ask, target, node);
+  return published;
+}
+
+async function configureMany(ask: Ask, target: SendTarget, node: string): Promise<boolean> {
+  for (const limit of itemLimits) {
+    const configured = await ask(target, configureRequest(node, limit));
+    if (configured.ok) return true;
+    if (configured.error.code === 'stanza.not-found') return false;
+  }
+  return false;
+}
+
+/** A node with other settings is refused (XEP-0060 §7.1.5): configured, then published again. */
+async function publishAlone(
+  ask: Ask,
+  target: SendTarget,
+  node: string,
+  itemId: string,
+  payload: Element,
+): Promise<Result<void>> {
+  const first = await ask(target, publishRequest(node, itemId, payload));
   if (first.ok) return ok();
-  const configured = await ask(target, configureRequest(node, manyItems));
-  if (!configured.ok) return first;
-  const second = await ask(target, publishRequest(node, itemId, payload, manyItems));
+  if (first.error.code.startsWith('transport.')) return first;
+  const configured = await ask(target, configureRequest(node, null));
+  const second = await ask(target, publishRequest(node, itemId, payload, !configured.ok));
   return second.ok ? ok() : second;
 }
 

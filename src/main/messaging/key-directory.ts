@@ -30,6 +30,8 @@ const requestTimeout = 15_000;
 /** Long enough for a burst of first messages, short enough that a spent prekey is seldom picked (XEP-0384 §6). */
 const bundleLifetime = 2 * 60_000;
 const retryBundleAfter = 60_000;
+const doubtAfter = 10 * 60_000;
+const doubtNothingAfter = 20_000;
 
 export class KeyDirectory {
   readonly #context: MessagingContext;
@@ -38,6 +40,9 @@ export class KeyDirectory {
   readonly #failedAt = new Map<string, number>();
   /** Per owner: what their account announced since we signed in, in each of the two versions. */
   readonly #lists = new Map<Owner, Map<WireFormat, ReadonlySet<DeviceId>>>();
+  readonly #listedAt = new Map<Owner, number>();
+  /** What was seen to be published since this process began. */
+  readonly #checked = new Set<WireFormat>();
   #announcing: Promise<void> = Promise.resolve();
   #nextAnnouncement: Promise<void> | null = null;
 
@@ -56,9 +61,22 @@ export class KeyDirectory {
     return this.#lists.get(owner)?.size === 2;
   }
 
+  /**
+   * What is known of their devices may be wrong by now: nobody tells us of changes (XEP-0163 §4.3: only who shares
+   * presence is told), or they had nothing, and a notification can be lost on the way into the contact list.
+   */
+  listDoubtful(owner: Owner): boolean {
+    const at = this.#listedAt.get(owner);
+    if (at === undefined || !this.listKnown(owner)) return true;
+    const contact = owner === 'self' ? null : this.#context.store.contacts.get(owner);
+    const told = !contact || contact.subscription === 'both' || contact.subscription === 'to';
+    return this.#since(at) > (this.announcesNothing(owner) ? doubtNothingAfter : told ? Infinity : doubtAfter);
+  }
+
   /** A new session: what was missed while away must be asked for again. */
   forgetLists(): void {
     this.#lists.clear();
+    this.#listedAt.clear();
     this.#failedAt.clear();
   }
 
@@ -200,6 +218,7 @@ export class KeyDirectory {
     const lists = this.#lists.get(owner) ?? new Map<WireFormat, ReadonlySet<DeviceId>>();
     lists.set(wire, new Set(listed));
     this.#lists.set(owner, lists);
+    this.#listedAt.set(owner, this.#context.now());
     const current = lists.get('omemo2');
     inTransaction(this.#context, (after) => {
       if (owner !== 'self' && !this.#context.store.contacts.get(owner)) return;
@@ -243,7 +262,9 @@ export class KeyDirectory {
           jid: account.jid,
           ask: (target, iq) => this.#ask(transport, target, iq),
           listed: (ids) => this.#applyList('self', wire, ids),
+          check: !this.#checked.has(wire),
         });
+        if (outcome.ok) this.#checked.add(wire);
         if (!outcome.ok) this.#context.log('warn', 'keys-not-published', { code: outcome.error.code, wire });
       }
     });

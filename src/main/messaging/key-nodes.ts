@@ -129,14 +129,16 @@ export function fetchedItem(result: Element, node: string, itemId: string | null
   return found.at(-1)?.getChildElements()[0];
 }
 
-/** Publishes to our own account with an open access model (XEP-0384 §4.3 requires it), as many items as the node needs. */
-export function publishRequest(node: string, itemId: string, payload: Element, manyItems: boolean): Element {
+/**
+ * Publishes to our own account with an open access model (XEP-0384 §4.3 requires it). How many items the node keeps is
+ * not said here: ejabberd 23 knows that option only when a node is configured. `bare`: for servers that know no other.
+ */
+export function publishRequest(node: string, itemId: string, payload: Element, bare = false): Element {
   const options: [string, string][] = [
     ['FORM_TYPE', 'http://jabber.org/protocol/pubsub#publish-options'],
     ['pubsub#access_model', 'open'],
-    ['pubsub#persist_items', 'true'],
   ];
-  if (manyItems) options.push(['pubsub#max_items', 'max']);
+  if (!bare) options.push(['pubsub#persist_items', 'true']);
   return xml(
     'iq',
     { type: 'set', id: requestId() },
@@ -149,14 +151,14 @@ export function publishRequest(node: string, itemId: string, payload: Element, m
   );
 }
 
-/** When a node exists with other settings, publishing with options fails (XEP-0060 §7.1.5): configure it, then publish. */
-export function configureRequest(node: string, manyItems: boolean): Element {
+/** Settings of a node that exists (XEP-0060 §8.2). `maxItems` null: as many as it keeps now. */
+export function configureRequest(node: string, maxItems: string | null): Element {
   const options: [string, string][] = [
     ['FORM_TYPE', 'http://jabber.org/protocol/pubsub#node_config'],
     ['pubsub#access_model', 'open'],
     ['pubsub#persist_items', 'true'],
   ];
-  if (manyItems) options.push(['pubsub#max_items', 'max']);
+  if (maxItems !== null) options.push(['pubsub#max_items', maxItems]);
   return xml(
     'iq',
     { type: 'set', id: requestId() },

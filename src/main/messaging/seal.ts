@@ -46,7 +46,7 @@ export async function prepareToSeal(
   const contact = context.store.contacts.get(contactId);
   if (!contact) return;
   const server = mayAskServer && serverReaches(context, contact.jid);
-  if (server && contact.jid && !directory.listKnown(contact.id)) await directory.fetchList(contact.id, contact.jid);
+  if (server && contact.jid && directory.listDoubtful(contact.id)) await directory.fetchList(contact.id, contact.jid);
   const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
   const asked: Promise<unknown>[] = [];
   const ask = (owner: Owner, record: ContactRecord | null, deviceId: DeviceId): void => {
@@ -69,7 +69,7 @@ export async function prepareToSeal(
 /** Nothing has to be asked first: sealing now reaches every device it should. */
 export function readyToSeal(context: MessagingContext, directory: KeyDirectory, contact: ContactRecord): boolean {
   const server = serverReaches(context, contact.jid);
-  if (server && !directory.listKnown(contact.id)) return false;
+  if (server && directory.listDoubtful(contact.id)) return false;
   const devices = contactDevices(context, contact);
   const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
   for (const id of linkedDevices(context, contact)) if (!known.has(id)) return false;
