@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../../src/main/storage/records.ts';
 import { appError } from '../../src/shared/errors.ts';
-import type { Address } from '../../src/shared/model.ts';
+import type { Address, ContactId } from '../../src/shared/model.ts';
 import {
   bytes,
   contact,
@@ -389,6 +389,27 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
       });
     });
 
+    describe('statements about keys', () => {
+      const said = { about: jid('tybalt'), keyId: bytes(32, 1), trust: 'verified', saidAt: 5 } as const;
+
+      test('are one of each speaker about each key, found by either', () => {
+        const here = { ...said, saidBy: null };
+        const phone = { ...said, saidBy: bytes(32, 9), saidAt: 4 };
+        const own = { ...phone, about: 'self', trust: 'distrusted' } as const;
+        for (const one of [here, phone, own]) store.statements.put(one);
+        store.statements.put({ ...here, trust: 'undecided', saidAt: 6 });
+        store = reopen();
+        expect(store.statements.about(jid('tybalt'))).toEqual([phone, { ...here, trust: 'undecided', saidAt: 6 }]);
+        expect(store.statements.by(bytes(32, 9))).toEqual([phone, own]);
+        expect(store.statements.about(jid('nurse'))).toEqual([]);
+        store.statements.remove(phone);
+        expect(store.statements.by(bytes(32, 9))).toEqual([own]);
+        store.statements.removeAbout(jid('tybalt'));
+        expect(store.statements.by(null)).toEqual([]);
+        expect(store.statements.about('self')).toEqual([own]);
+      });
+    });
+
     describe('outbox', () => {
       beforeEach(() => withConversation('tybalt'));
 
@@ -405,6 +426,16 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         expect(store.outbox.byMessage(messageId(2))).toBeNull();
         store = reopen();
         expect(store.outbox.add(outboxRow('tybalt', 3)).id).toBeGreaterThan(second.id);
+      });
+
+      test('keeps what is for our own devices when a contact is removed', () => {
+        store.outbox.add(outboxRow('tybalt', 1));
+        const own = store.outbox.add(outboxRow('tybalt', 2, { contactId: 'self' as ContactId, kind: 'trust' }));
+        const target = { owner: 'self', deviceId: 2, state: 'waiting', route: null } as const;
+        store.outbox.setEncrypted(own.id, '<message/>', [target]);
+        store.contacts.remove(contactId('tybalt'));
+        expect(store.outbox.pending()).toEqual([{ ...own, stage: 'encrypted', stanza: '<message/>' }]);
+        expect(store.outbox.targets(own.id)).toEqual([{ ...target, outboxId: own.id }]);
       });
 
       test('goes from plaintext to the final stanza with its targets', () => {

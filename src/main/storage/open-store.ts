@@ -29,6 +29,7 @@ import { seenRepository } from './repositories/seen.ts';
 import { selfRepository } from './repositories/self.ts';
 import { sessionRepository } from './repositories/sessions.ts';
 import { settingsRepository } from './repositories/settings.ts';
+import { statementRepository } from './repositories/statements.ts';
 import { finishSalvage, salvage } from './salvage.ts';
 import { readSalvageReport, type SalvageReport } from './salvage-report.ts';
 import { isDamage } from './storage-fault.ts';
@@ -253,6 +254,7 @@ function open(path: string, key: DatabaseKey, lock: ProfileLock): OpenedStore {
       outbox: outboxRepository(connection),
       invitations: invitationRepository(connection),
       settings: settingsRepository(connection),
+      statements: statementRepository(connection),
     };
     return { store, salvage: readSalvageReport(connection) };
   } catch (error) {

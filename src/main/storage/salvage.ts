@@ -26,6 +26,7 @@ const tables = [
   { name: 'outbox', order: 'rowid' },
   { name: 'outbox_target', order: 'rowid' },
   { name: 'invitation', order: 'rowid' },
+  { name: 'trust_statement', order: 'rowid' },
 ] as const;
 
 interface SalvageOptions {

@@ -1,15 +1,18 @@
 /** Stanzas on their way out, and how far each device of each got. */
 import type { ContactId, MessageId } from '../../../shared/model.ts';
-import { integer, oneOf, oneOfOrNull, text } from '../columns.ts';
+import { integer, oneOf, oneOfOrNull, text, textOrNull } from '../columns.ts';
 import type { Connection, Row } from '../connection.ts';
 import type { OutboxRecord, OutboxTarget, Store } from '../records.ts';
+
+/** Stands for no contact: the row is for our own other devices. */
+const ownDevices = 'self' as ContactId;
 
 function record(row: Row): OutboxRecord {
   return {
     id: integer(row, 'id'),
     messageId: text(row, 'message_id') as MessageId,
-    contactId: text(row, 'contact_id') as ContactId,
-    kind: oneOf(row, 'kind', ['text', 'control']),
+    contactId: (textOrNull(row, 'contact_id') ?? ownDevices) as ContactId,
+    kind: oneOf(row, 'kind', ['text', 'control', 'trust']),
     stage: oneOf(row, 'stage', ['plaintext', 'encrypted']),
     stanza: text(row, 'stanza'),
     preference: oneOf(row, 'preference', ['automatic', 'direct', 'server']),
@@ -42,7 +45,15 @@ export function outboxRepository(connection: Connection): Store['outbox'] {
       const { lastInsertRowid } = connection.run(
         `INSERT INTO outbox (message_id, contact_id, kind, stage, stanza, preference, created_at)
          VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        [row.messageId, row.contactId, row.kind, row.stage, row.stanza, row.preference, row.createdAt],
+        [
+          row.messageId,
+          row.contactId === ownDevices ? null : row.contactId,
+          row.kind,
+          row.stage,
+          row.stanza,
+          row.preference,
+          row.createdAt,
+        ],
       );
       return { ...row, id: lastInsertRowid, attempts: 0 };
     },
