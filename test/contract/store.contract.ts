@@ -209,6 +209,22 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         expect(summary()).toMatchObject({ unread: 0, firstUnread: null });
       });
 
+      test('know the newest encrypted text that nobody has read', () => {
+        withConversation('tybalt');
+        const newest = (upTo: number) =>
+          store.conversations.newestUnreadEncrypted(conversationId('tybalt'), messageId(upTo));
+        store.messages.insert(message('tybalt', 1));
+        store.messages.insert(message('tybalt', 2));
+        store.messages.insert(message('tybalt', 3, { encryption: 'none' }));
+        store.messages.insert(message('tybalt', 4, { kind: 'undecryptable' }));
+        store.messages.insert(outgoing('tybalt', 5));
+        expect(newest(1)).toBe(messageId(1));
+        expect(newest(5)).toBe(messageId(2));
+        expect(newest(9)).toBeNull();
+        store.conversations.markRead(conversationId('tybalt'), messageId(5));
+        expect(newest(5)).toBeNull();
+      });
+
       test('count their own order up from 1, also after reopening', () => {
         withConversation('tybalt');
         withConversation('nurse');

@@ -20,6 +20,8 @@ interface Archived {
 export class MemoryServer {
   /** A client without OMEMO: what arrived for it. */
   readonly plainClients = new Map<BareJid, Element[]>();
+  /** Nodes that the server swallows: with those of OMEMO 2 among them, everybody speaks the older version. */
+  readonly hidden = new Set<string>();
   /** Every stanza the server was given. */
   readonly carried: string[] = [];
   readonly #people = new Map<BareJid, MessagingPerson[]>();
@@ -70,6 +72,7 @@ export class MemoryServer {
 
   /** Puts an item on a node as its owner would (undefined: takes it away), and tells whom it concerns. */
   async publish(owner: BareJid, node: string, itemId: string, payload: Element | undefined): Promise<void> {
+    if (this.hidden.has(node)) return;
     const items = this.#nodes.get(`${owner} ${node}`) ?? new Map<string, string>();
     this.#nodes.set(`${owner} ${node}`, items);
     if (payload) items.set(itemId, payload.toString());

@@ -123,7 +123,7 @@ describe('two devices of one account', () => {
     await Promise.all([arrived(laptop, 'read me'), arrived(desktop, 'read me')]);
     const there = conversation(desktop, benJid).id;
     expect(desktop.store.conversations.summary(there).unread).toBe(1);
-    laptop.speaker.markDisplayed(conversation(laptop, benJid).id, id);
+    laptop.speaker.markRead(conversation(laptop, benJid).id, id, true);
     await until(() => desktop.store.conversations.summary(there).unread === 0);
     await until(() => stateOf(ben, id) === 'read');
   });

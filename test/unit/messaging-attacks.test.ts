@@ -129,7 +129,7 @@ describe('a device that the person has not let in', () => {
       state: 'on-device',
       orderCounter: null,
     });
-    eve.speaker.markDisplayed(there, id);
+    eve.speaker.markRead(there, id, true);
     eve.say(anna, 'after the forged marker');
     await arrived(anna, 'after the forged marker');
     expect(anna.store.messages.get(id)?.state).toBe('on-server');

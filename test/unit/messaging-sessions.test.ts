@@ -208,7 +208,7 @@ test('a read marker covers what came before it, and nothing after', async () => 
   const [one, two, three] = ids as [MessageId, MessageId, MessageId];
   const conversation = ben.store.conversations.byContact(ben.contactOf(anna));
   if (!conversation) throw new Error('no conversation');
-  ben.speaker.markDisplayed(conversation.id, two);
+  ben.speaker.markRead(conversation.id, two, true);
   await until(() => stateOf(anna, two) === 'read');
   expect([one, two, three].map((id) => stateOf(anna, id))).toEqual(['read', 'read', 'on-device']);
 });

@@ -5,6 +5,7 @@ import { type ContactId, type DeviceId, deviceRef, type Message, type MessageId 
 import type { WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
+import { ClearSignalReader } from './clear-signal-reader.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
@@ -39,11 +40,14 @@ export class EnvelopeReader {
   readonly #gaps: Gaps;
   /** Receipts due once the archive has been read: a few large ones instead of thousands. */
   readonly #owed = new Map<ContactId, MessageId[]>();
+  /** What stands beside a message, or alone, without encryption. */
+  readonly clear: ClearSignalReader;
 
   constructor(context: MessagingContext, outbox: Outbox, gaps: Gaps) {
     this.#context = context;
     this.#outbox = outbox;
     this.#gaps = gaps;
+    this.clear = new ClearSignalReader(context, outbox);
   }
 
   /** Inside the transaction of the decryption. `answered`: something encrypted goes back to the device anyway. */
@@ -79,9 +83,13 @@ export class EnvelopeReader {
       }
     }
     const body = bodyIn(content);
+    let stored: Message | null = null;
     if (body !== null) {
       if (!letIn) this.#warn(current, taken, envelope, after);
-      this.#insertText(current, taken, envelope, body, 'in', after);
+      stored = this.#insertText(current, taken, envelope, body, 'in', after);
+    }
+    if (letIn && taken.wire === 'omemo-legacy') {
+      this.clear.take(current, taken.stanza, taken.arrival, stored, after);
     }
     const wanted = asksForReceipt(content) && taken.arrival.route === 'server';
     if (wanted && current.subscription !== 'pending-in') {
@@ -137,7 +145,7 @@ export class EnvelopeReader {
     body: string,
     direction: 'in' | 'out',
     after: AfterCommit,
-  ): void {
+  ): Message | null {
     const { now } = this.#context;
     const conversation = conversationWith(this.#context, contact.id);
     const order = orderIn(envelope.content);
@@ -163,7 +171,7 @@ export class EnvelopeReader {
       state: direction === 'out' ? 'on-server' : 'on-device',
       orderCounter: order?.counter ?? null,
     });
-    if (!message || direction === 'out') return;
+    if (!message || direction === 'out') return message;
     if (order) {
       this.#gaps.saw(
         {
@@ -177,6 +185,7 @@ export class EnvelopeReader {
       );
     }
     after(() => this.#context.events.arrived(message));
+    return message;
   }
 
   #seenAt(order: Order | null, isHere: (message: Message) => boolean): number | null {
@@ -208,6 +217,7 @@ export class EnvelopeReader {
 
   /** The archive has been read: one envelope acknowledges many messages. */
   caughtUp(): void {
+    this.clear.caughtUp();
     const owed = [...this.#owed];
     this.#owed.clear();
     for (const [contactId, ids] of owed) {

@@ -70,7 +70,10 @@ export class Inbox {
     if (!sender) return 'refused';
     if (sender.contact?.subscription === 'pending-in' && this.#saidEnough(sender.contact)) return 'taken';
     if (!encrypted) {
-      takePlainMessage(this.#context, stanza, arrival, sender, after);
+      const stored = takePlainMessage(this.#context, stanza, arrival, sender, after);
+      if (sender.contact && sender.owner !== 'self') {
+        this.#reader.clear.take(sender.contact, stanza, arrival, stored, after);
+      }
       return arrival.transport === 'libp2p' ? 'refused' : 'taken';
     }
     if (!encrypted.ok) {

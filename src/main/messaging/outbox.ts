@@ -14,7 +14,7 @@ import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { entryOf, isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
 import { resealFor } from './reseal.ts';
-import { contentXml, prepareToSeal, readyToSeal, seal } from './seal.ts';
+import { contentXml, plainDeviceId, prepareToSeal, readyToSeal, seal } from './seal.ts';
 import { Transmitter } from './transmitter.ts';
 import { WakeTimers } from './wake-timers.ts';
 
@@ -111,6 +111,31 @@ export class Outbox {
     });
     outbox.setEncrypted(row.id, stanza.toString(), targets);
     after(() => this.#enter(row.id, null));
+  }
+
+  /** Queues a receipt or marker in clear (see clear-signals.ts). Inside a transaction. */
+  addInClear(
+    queued: { readonly messageId: MessageId; readonly contactId: ContactId; readonly preference: RoutePreference },
+    stanza: Element,
+    after: AfterCommit,
+  ): void {
+    const target = { owner: queued.contactId, deviceId: plainDeviceId, state: 'waiting', route: null } as const;
+    this.addSealed(queued, stanza, [target], after);
+  }
+
+  /** Takes back what `addInClear` queued and has not left. Inside a transaction. */
+  dropClearSignals(contactId: ContactId, after: AfterCommit): void {
+    const dropped = this.#queue(contactId).filter(
+      ({ row, targets }) =>
+        row.kind === 'control' && targets.some((target) => isForContact(target) && target.deviceId === plainDeviceId),
+    );
+    for (const { row } of dropped) this.#context.store.outbox.remove(row.id);
+    after(() => {
+      this.#queues.set(
+        contactId,
+        this.#queue(contactId).filter((entry) => !dropped.includes(entry)),
+      );
+    });
   }
 
   #enter(rowId: number, choice: RouteChoice | null): void {

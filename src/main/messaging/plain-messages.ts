@@ -1,28 +1,26 @@
 /** Messages without encryption, from contacts whose client has none: shown, and shown as what they are. */
 import type { Element } from '@xmpp/xml';
-import type { MessageId } from '../../shared/model.ts';
+import type { Message, MessageId } from '../../shared/model.ts';
 import type { Arrival } from '../transports/transport.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
-import { recordDelivery } from './delivery-record.ts';
-import { receiptsIn } from './receipts.ts';
 import type { Sender } from './sender.ts';
 import { bodyIn } from './text-body.ts';
 
 const encryptedOtherwise = ['urn:xmpp:openpgp:0', 'jabber:x:encrypted'];
 
-/** Inside the transaction of the stanza. */
+/** Inside the transaction of the stanza. The text of the contact's that was new. */
 export function takePlainMessage(
   context: MessagingContext,
   stanza: Element,
   arrival: Arrival,
   sender: Sender,
   after: AfterCommit,
-): void {
+): Message | null {
   const type: unknown = stanza.attrs['type'];
   // Nothing in clear is ever taken from a direct link: who speaks there speaks our encryption.
-  if (!sender.contact || arrival.transport === 'libp2p') return;
-  if (type !== undefined && type !== 'chat' && type !== 'normal') return;
+  if (!sender.contact || arrival.transport === 'libp2p') return null;
+  if (type !== undefined && type !== 'chat' && type !== 'normal') return null;
   const id: unknown = stanza.attrs['id'];
   const messageId = (
     typeof id === 'string' && id !== '' ? id : (arrival.archiveId ?? crypto.randomUUID())
@@ -32,21 +30,14 @@ export function takePlainMessage(
   const origin = new TextEncoder().encode(`plain ${sender.contact.id} ${sender.owner}`);
   const elements = stanza.getChildElements();
   if (elements.some((element) => encryptedOtherwise.includes(element.getNS() ?? ''))) {
-    if (sender.owner === 'self' || context.store.seen.has(origin, messageId)) return;
+    if (sender.owner === 'self' || context.store.seen.has(origin, messageId)) return null;
     context.store.seen.add(origin, messageId, context.now());
     const what = `${sender.contact.name} wrote with an encryption that Bothy does not read yet.`;
     insertSystemMessage(context, after, conversation.id, 'undecryptable', what, { owner: sender.owner, deviceId: 0 });
-    return;
-  }
-  for (const acknowledged of receiptsIn(elements)) {
-    const message = context.store.messages.get(acknowledged);
-    // A receipt in clear proves nothing about an encrypted message.
-    if (message?.conversationId === conversation.id && message.encryption === 'none') {
-      recordDelivery(context, after, acknowledged, { type: 'device-acknowledged' });
-    }
+    return null;
   }
   const body = bodyIn(elements);
-  if (body === null || context.store.seen.has(origin, messageId)) return;
+  if (body === null || context.store.seen.has(origin, messageId)) return null;
   context.store.seen.add(origin, messageId, context.now());
   const receivedAt = context.now();
   const sentAt = arrival.delayedSince ?? receivedAt;
@@ -66,5 +57,7 @@ export function takePlainMessage(
     state: sender.owner === 'self' ? 'on-server' : 'on-device',
     orderCounter: null,
   });
-  if (message && message.direction === 'in') after(() => context.events.arrived(message));
+  if (message?.direction !== 'in') return null;
+  after(() => context.events.arrived(message));
+  return message;
 }

@@ -1,4 +1,4 @@
-/** Delivery receipts (XEP-0184), inside the envelope: the device's own word that a message is on it. */
+/** Delivery receipts (XEP-0184): inside the envelope they are the device's own word that a message is on it. */
 import xml, { type Element } from '@xmpp/xml';
 import type { MessageId } from '../../shared/model.ts';
 
@@ -10,6 +10,11 @@ export function receiptRequest(): Element {
 
 export function asksForReceipt(content: readonly Element[]): boolean {
   return content.some((element) => element.is('request', namespace));
+}
+
+/** Part of this protocol, whatever it says. */
+export function isReceipt(element: Element): boolean {
+  return element.is('request', namespace) || element.is('received', namespace);
 }
 
 export function receiptFor(id: MessageId): Element {

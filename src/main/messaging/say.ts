@@ -2,7 +2,8 @@
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { ContactId, ConversationId, Message, MessageId } from '../../shared/model.ts';
-import { inTransaction, type MessagingContext, selfOf } from './context.ts';
+import { tellDisplayedInClear } from './clear-signals.ts';
+import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { insertMessage, ownDisplayTime } from './conversation-timeline.ts';
 import { wireId } from './envelope-content.ts';
 import { introductionElement } from './introductions.ts';
@@ -75,36 +76,46 @@ export class Speaker {
     return ok(message);
   }
 
-  /** Tells them that they were read up to here; our own other devices learn it too. */
-  markDisplayed(conversationId: ConversationId, upTo: MessageId): void {
-    const conversation = this.#context.store.conversations.get(conversationId);
-    const message = this.#context.store.messages.get(upTo);
-    if (!conversation || message?.direction !== 'in' || message.kind !== 'text' || message.encryption === 'none')
-      return;
-    this.#control(conversation.contactId, [displayedMarker(wireId(upTo))]);
+  /**
+   * The person has read everything up to this message, which may be one of their own. `tell`: the others, and our own
+   * other devices, learn of the newest of theirs that was not read before. Returns how many were not.
+   */
+  markRead(conversationId: ConversationId, upTo: MessageId, tell: boolean): number {
+    const { conversations, messages } = this.#context.store;
+    return inTransaction(this.#context, (after) => {
+      const conversation = conversations.get(conversationId);
+      const last = messages.get(upTo);
+      if (!conversation || last?.conversationId !== conversationId) return 0;
+      const newest = conversations.newestUnreadEncrypted(conversationId, upTo);
+      const read = conversations.markRead(conversationId, upTo);
+      if (!tell || read === 0) return read;
+      if (newest !== null) this.#control(conversation.contactId, [displayedMarker(wireId(newest))], after);
+      tellDisplayedInClear(this.#context, this.#outbox, conversation, last, after);
+      return read;
+    });
   }
 
   /** Tells a contact who knows us where we can be reached directly now. */
   tellAddresses(contactId: ContactId): void {
     const contact = this.#context.store.contacts.get(contactId);
     const pair = contact ? addressPair(this.#context, contact) : null;
-    if (contact && pair) this.#control(contactId, [introductionElement(this.#context, contact, pair.to)]);
+    if (!contact || !pair) return;
+    const introduction = introductionElement(this.#context, contact, pair.to);
+    inTransaction(this.#context, (after) => this.#control(contactId, [introduction], after));
   }
 
-  #control(contactId: ContactId, content: Parameters<Outbox['add']>[0]['content']): void {
+  #control(contactId: ContactId, content: Parameters<Outbox['add']>[0]['content'], after: AfterCommit): void {
     const conversation = this.#context.store.conversations.byContact(contactId);
-    inTransaction(this.#context, (after) => {
-      this.#outbox.add(
-        {
-          messageId: crypto.randomUUID() as string as MessageId,
-          contactId,
-          kind: 'control',
-          content,
-          preference: conversation?.routePreference ?? 'automatic',
-          choice: null,
-        },
-        after,
-      );
-    });
+    this.#outbox.add(
+      {
+        messageId: crypto.randomUUID() as string as MessageId,
+        contactId,
+        kind: 'control',
+        content,
+        preference: conversation?.routePreference ?? 'automatic',
+        choice: null,
+      },
+      after,
+    );
   }
 }

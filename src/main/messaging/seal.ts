@@ -8,6 +8,7 @@ import type { ContactId, DeviceId, Encryption } from '../../shared/model.ts';
 import type { EncryptedKey, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { parseElement } from '../xml/parse-element.ts';
+import { addClearRequests, clearSignalsAllowed, isClearSignal } from './clear-signals.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
 import { selfOf } from './context.ts';
 import type { Owner } from './device-records.ts';
@@ -155,6 +156,8 @@ export function encryptContent(
   if (awaitsContact && !targets.some((target) => target.owner !== 'self')) return null;
   if (row.kind === 'text') tellWhoIsLeftOut(context, contact, devices, targets, after);
   const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, contact.id, sealed, legacy);
+  const hasReceipts = sealed.targets.some((target) => target.owner !== 'self');
+  if (legacy && !hasReceipts && clearSignalsAllowed(context, contact)) addClearRequests(stanza);
   return { stanza: stanza.toString(), targets };
 }
 
@@ -215,8 +218,11 @@ function sealPlain(
   // Nor does what was written under the promise of encryption leave without it.
   const promised = context.store.messages.get(row.messageId)?.encryption;
   if (promised !== 'none' && promised !== 'pending') return 'waiting';
-  // Our own element says nothing to a client without encryption; the rest is what any client sends.
-  const visible = content.filter((element) => element.getNS() !== 'urn:bothy:order:0');
+  // Our own element says nothing to a client without encryption.
+  const allowed = clearSignalsAllowed(context, contact);
+  const visible = content.filter(
+    (element) => element.getNS() !== 'urn:bothy:order:0' && (allowed || !isClearSignal(element)),
+  );
   const stanza = xml('message', { type: 'chat', id: row.messageId, ...pair }, ...visible);
   context.store.outbox.setEncrypted(row.id, stanza.toString(), [
     { owner: contact.id, deviceId: plainDeviceId, state: 'waiting', route: null },

@@ -3,6 +3,7 @@ import type { Element } from '@xmpp/xml';
 import { type Address, type DeviceId, deviceRef } from '../../shared/model.ts';
 import { type DeviceReach, routeConversation } from '../../shared/routing.ts';
 import type { ContactRecord, OutboxTarget } from '../storage/records.ts';
+import { withoutClearSignals } from './clear-signals.ts';
 import { accountOf, type MessagingContext } from './context.ts';
 import { legacyNamespace } from './legacy-stanza.ts';
 import { omemoNamespace } from './omemo-stanza.ts';
@@ -99,6 +100,7 @@ export function forOwnDevices(stanza: Element, ownAddress: Address): Element {
   for (const element of [stanza.getChild('encrypted', legacyNamespace), stanza.getChild('body')]) {
     if (element) stanza.remove(element);
   }
+  withoutClearSignals(stanza);
   const header = stanza.getChild('encrypted', omemoNamespace)?.getChild('header');
   for (const keys of header?.getChildren('keys') ?? []) {
     if (keys.attrs['jid'] !== ownAddress) header?.remove(keys);

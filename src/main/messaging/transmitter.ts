@@ -6,6 +6,7 @@ import type { RouteKind } from '../../shared/routing.ts';
 import type { ContactRecord, OutboxTarget } from '../storage/records.ts';
 import type { SendOutcome } from '../transports/transport.ts';
 import { parseElement } from '../xml/parse-element.ts';
+import { clearSignalsAllowed, withoutClearSignals } from './clear-signals.ts';
 import { type AfterCommit, accountOf, inTransaction, type MessagingContext } from './context.ts';
 import { recordDelivery, showInterrupted, showTransmitting } from './delivery-record.ts';
 import { isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
@@ -65,12 +66,16 @@ export class Transmitter {
     const linkAddress = contact.xid ?? contact.jid;
     if (plan.direct.length > 0 && direct && linkAddress && !entry.busy.has('direct')) {
       const target = { address: linkAddress, devices: plan.direct };
-      this.#begin(entry, 'direct', (signal) => direct.send(freshCopy(entry), target, signal), plan.direct);
+      const stanza = withoutClearSignals(freshCopy(entry));
+      this.#begin(entry, 'direct', (signal) => direct.send(stanza, target, signal), plan.direct);
     }
     const xmpp = this.#context.xmpp();
     if (plan.server.length > 0 && xmpp && contact.jid && !entry.busy.has('server')) {
       const target = { address: contact.jid, devices: plan.server };
-      this.#begin(entry, 'server', (signal) => xmpp.send(forServer(freshCopy(entry)), target, signal), plan.server);
+      const stanza = forServer(freshCopy(entry));
+      // Allowed when it was written is not allowed now.
+      if (!clearSignalsAllowed(this.#context, contact)) withoutClearSignals(stanza);
+      this.#begin(entry, 'server', (signal) => xmpp.send(stanza, target, signal), plan.server);
     }
     const account = accountOf(this.#context);
     if (plan.self && xmpp && account && !entry.busy.has('self')) {

@@ -184,6 +184,8 @@ export interface Store {
     put(record: ConversationRecord): void;
     /** What the list shows beside the record. */
     summary(id: ConversationId): { unread: number; firstUnread: MessageId | null; lastMessage: Message | null };
+    /** The newest text nobody has read, at or before this message, that came encrypted. */
+    newestUnreadEncrypted(id: ConversationId, upTo: MessageId): MessageId | null;
     /** Marks everything up to and including the message as read; returns how many were unread. */
     markRead(id: ConversationId, upTo: MessageId): number;
     /** The next order counter of this device in the conversation (starts at 1), counted up. */

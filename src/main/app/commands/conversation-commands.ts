@@ -1,6 +1,7 @@
 /** Commands about conversations. */
 import { fail, ok, type Result } from '../../../shared/errors.ts';
 import type { Conversation, ConversationId } from '../../../shared/model.ts';
+import { stopClearSignals } from '../../messaging/clear-signals.ts';
 import { inTransaction } from '../../messaging/context.ts';
 import { conversationWith } from '../../messaging/conversation-timeline.ts';
 import type { ConversationRecord } from '../../storage/records.ts';
@@ -67,8 +68,11 @@ export function conversationCommands(
       const record = known(conversationId);
       if (!record.ok) return record;
       const changed = { ...record.value, clearSignalsAllowed: allow };
-      store.conversations.put(changed);
-      profile.tellConversation(conversationId);
+      inTransaction(context, (after) => {
+        store.conversations.put(changed);
+        if (!allow) stopClearSignals(context, profile.outbox, changed, after);
+        after(() => profile.tellConversation(conversationId));
+      });
       return shown(changed);
     },
 
@@ -77,11 +81,8 @@ export function conversationCommands(
       if (!record.ok) return record;
       const message = store.messages.get(upTo);
       if (message?.conversationId !== conversationId) return fail('message.unknown', 'This message does not exist.');
-      const read = store.conversations.markRead(conversationId, upTo);
-      if (read > 0) {
-        if (store.settings.get().sendReadMarkers) profile.speaker.markDisplayed(conversationId, upTo);
-        profile.tellConversation(conversationId);
-      }
+      const tell = store.settings.get().sendReadMarkers;
+      if (profile.speaker.markRead(conversationId, upTo, tell) > 0) profile.tellConversation(conversationId);
       return ok(null);
     },
 

@@ -62,6 +62,17 @@ export function conversationRepository(connection: Connection): Store['conversat
         lastMessage: last === null ? null : messageOf(last),
       }));
     },
+    newestUnreadEncrypted: (id, upTo) => {
+      const found = connection.value(
+        `SELECT message.id FROM unread JOIN message ON message.sequence = unread.sequence
+         WHERE unread.conversation_id = ? AND message.kind = 'text' AND message.encryption <> 'none'
+           AND (unread.sort_at, unread.sequence) <=
+             (SELECT sort_at, sequence FROM message WHERE id = ? AND conversation_id = ?)
+         ORDER BY unread.sort_at DESC, unread.sequence DESC LIMIT 1`,
+        [id, upTo, id],
+      );
+      return typeof found === 'string' ? (found as MessageId) : null;
+    },
     markRead: (id, upTo) =>
       connection.run(
         `DELETE FROM unread WHERE conversation_id = ? AND (sort_at, sequence) <= (SELECT sort_at, sequence FROM message WHERE id = ? AND conversation_id = ?)`,
