@@ -24,6 +24,8 @@ export class MemoryServer {
   readonly hidden = new Set<string>();
   /** Every stanza the server was given. */
   readonly carried: string[] = [];
+  /** What becomes of a stanza on its way. */
+  change: (stanza: string) => string = (same) => same;
   readonly #people = new Map<BareJid, MessagingPerson[]>();
   readonly #nodes = new Map<string, Map<string, string>>();
   readonly #archives = new Map<BareJid, Archived[]>();
@@ -114,7 +116,7 @@ export class MemoryServer {
 
   async #deliver(sender: MessagingPerson | null, stanza: Element, from: BareJid, to: BareJid): Promise<void> {
     stanza.attrs['from'] = from;
-    const text = stanza.toString();
+    const text = this.change(stanza.toString());
     const plain = this.plainClients.get(to);
     plain?.push(copyOf(text));
     if (!plain && !this.#people.has(to)) {

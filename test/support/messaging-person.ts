@@ -58,6 +58,7 @@ export class MessagingPerson {
   /** The account's transport while signed in; see memory-server.ts. */
   account: Transport | null = null;
   catchingUp = false;
+  mayEncrypt = true;
   /** Every stanza that left, as bytes. */
   readonly sent: string[] = [];
   fate: Fate = () => ({ arrives: 1, acknowledged: true });
@@ -102,6 +103,7 @@ export class MessagingPerson {
       xmpp: () => this.account,
       direct: () => this.#transport,
       catchingUp: () => this.catchingUp,
+      mayEncrypt: () => this.mayEncrypt,
       archiveComplete: () => true,
     };
     const { signal } = this.#life;

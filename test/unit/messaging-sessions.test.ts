@@ -77,7 +77,9 @@ describe('a message that the other device cannot decrypt', () => {
     await until(() => stateOf(anna, id) === 'failed');
     expect(anna.store.messages.get(id)?.failure?.code).toBe('encryption.unreadable');
     expect(anna.told.some((message) => message.id === id && message.state === 'on-device')).toBe(false);
-    expect(shown(ben, anna, 'undecryptable')).toEqual(['A message could not be decrypted.']);
+    expect(shown(ben, anna, 'undecryptable')).toEqual([
+      'A message could not be decrypted. It was asked for again and will stand here when it comes.',
+    ]);
     anna.fate = () => ({ arrives: 1, acknowledged: true });
     anna.store.transaction(() => anna.outbox.retry(anna.contactOf(ben), id, (after) => setImmediate(after)));
     await delivered(anna, id);

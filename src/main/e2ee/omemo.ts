@@ -9,7 +9,14 @@ import { signLabel, verifyLabel } from './device-label.ts';
 import { encrypt } from './encrypt.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { legacyBundleOf, readLegacyBundle } from './legacy-bundle.ts';
-import { bundleOf, createOwnDevice, maintainOwnDevice, type OwnDevice } from './own-device.ts';
+import {
+  bundleOf,
+  createOwnDevice,
+  maintainOwnDevice,
+  type OwnDevice,
+  renewOwnDevice,
+  withNewDeviceId,
+} from './own-device.ts';
 import { parseOwnDevice, serializeOwnDevice } from './own-device-format.ts';
 import { ready } from './primitives/sodium.ts';
 import { parseRecord, serializeRecord } from './session-format.ts';
@@ -32,8 +39,10 @@ export {
   parseRecord,
   readLegacyBundle,
   ready,
+  renewOwnDevice,
   serializeOwnDevice,
   serializeRecord,
   signLabel,
   verifyLabel,
+  withNewDeviceId,
 };

@@ -125,7 +125,8 @@ export function bundleOf(own: OwnDevice): Bundle {
 export function maintainOwnDevice(own: OwnDevice, random: RandomBytes, now: number): OwnDevice | null {
   let { signedPrekeys, nextSignedPrekeyId } = own;
   const [current, ...retired] = signedPrekeys;
-  const due = current === undefined || now - current.createdAt >= SIGNED_PREKEY_PERIOD;
+  // Either way: a key made while the clock was ahead must not stay for ever.
+  const due = current === undefined || Math.abs(now - current.createdAt) >= SIGNED_PREKEY_PERIOD;
   const kept = retired
     .filter(({ retiredAt }) => retiredAt === null || now - retiredAt < SIGNED_PREKEY_KEPT)
     .slice(0, MAX_RETIRED_SIGNED_PREKEYS);
@@ -151,6 +152,41 @@ export function maintainOwnDevice(own: OwnDevice, random: RandomBytes, now: numb
     nextSignedPrekeyId,
     ...refill(own.prekeys, own.nextPrekeyId, random),
   };
+}
+
+/** Ids that a lost future of this device may have used are left behind by this many. */
+const LEFT_BEHIND = 1 << 24;
+
+/**
+ * After an old copy of the state was put back: every key that may have been used since gives way to a new one, under ids
+ * that were certainly never announced. The old private keys stay as long as used ones do, for what is still on its way.
+ */
+export function renewOwnDevice(own: OwnDevice, random: RandomBytes, now: number): OwnDevice {
+  const [a = 0, b = 0, c = 0] = random(3);
+  const leap = LEFT_BEHIND + ((a << 16) | (b << 8) | c);
+  const leapFrom = (id: number): number => ((id + leap) % MAX_ID) + 1;
+  const [current, ...retired] = own.signedPrekeys;
+  const signedPrekeyId = leapFrom(own.nextSignedPrekeyId);
+  const fresh = makeSignedPrekey(signedPrekeyId, own.identitySeed, random, now);
+  const used = own.prekeys.map((prekey): UsedPrekey => ({ ...prekey, usedAt: now, usedWith: [] }));
+  return {
+    ...own,
+    signedPrekeys: [fresh, ...(current ? [{ ...current, retiredAt: now }] : []), ...retired].slice(
+      0,
+      MAX_RETIRED_SIGNED_PREKEYS + 1,
+    ),
+    nextSignedPrekeyId: following(signedPrekeyId),
+    usedPrekeys: [...own.usedPrekeys, ...used].slice(-MAX_USED_PREKEYS),
+    ...refill([], leapFrom(own.nextPrekeyId), random),
+  };
+}
+
+/** The same device under another id: the one it drew belongs to another device of the account. */
+export function withNewDeviceId(own: OwnDevice, taken: readonly DeviceId[], random: RandomBytes): OwnDevice {
+  for (;;) {
+    const deviceId = drawDeviceId(random);
+    if (deviceId !== own.deviceId && !taken.includes(deviceId)) return { ...own, deviceId };
+  }
 }
 
 /** The prekey for this key exchange; null when it is gone, or was used with this very ephemeral key before. */

@@ -50,6 +50,8 @@ export interface MessagingContext {
   readonly direct: () => Transport | null;
   /** The archive is being read: answers wait. */
   readonly catchingUp: () => boolean;
+  /** False until it is known that no old copy of the profile was put back: its ratchets must not go on (rollback.ts). */
+  readonly mayEncrypt: () => boolean;
   /** Nothing can be waiting for us on a server: what is missing now is really missing. */
   readonly archiveComplete: () => boolean;
 }

@@ -9,7 +9,7 @@ import { ClearSignalReader } from './clear-signal-reader.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
-import { isLetIn } from './device-records.ts';
+import { lettingIn } from './device-records.ts';
 import type { Gaps } from './gaps.ts';
 import { introductionElement, introductionIn } from './introductions.ts';
 import { displayedIn } from './markers.ts';
@@ -18,9 +18,12 @@ import { type Order, orderIn } from './order.ts';
 import type { Outbox } from './outbox.ts';
 import { asksForReceipt, receiptFor, receiptsIn } from './receipts.ts';
 import { addressPair, bareAddress, isAddressOf, isOwnAddress } from './recipients.ts';
+import type { Asker } from './resend.ts';
 import { type Envelope, readEnvelope } from './sce-envelope.ts';
 import { contactFor, type Sender } from './sender.ts';
 import { bodyElement, bodyIn } from './text-body.ts';
+import { lineOf, putInPlaceOf } from './undecryptable-line.ts';
+import { freeId } from './wire-id.ts';
 
 const receiptsPerEnvelope = 100;
 
@@ -40,6 +43,8 @@ export class EnvelopeReader {
   readonly #gaps: Gaps;
   /** Receipts due once the archive has been read: a few large ones instead of thousands. */
   readonly #owed = new Map<ContactId, MessageId[]>();
+  /** Set by whoever keeps sessions alive: what a device that is let in says about messages that were lost. */
+  onHealing: (asker: Asker, content: readonly Element[], after: AfterCommit) => void = () => {};
   /** What stands beside a message, or alone, without encryption. */
   readonly clear: ClearSignalReader;
 
@@ -65,7 +70,7 @@ export class EnvelopeReader {
 
   #takeFrom(contact: ContactRecord, taken: Taken, envelope: Envelope, after: AfterCommit): boolean {
     const { content } = envelope;
-    const letIn = isLetIn(this.#context.store.devices.get(contact.id, taken.deviceId));
+    const letIn = lettingIn(this.#context)(this.#context.store.devices.get(contact.id, taken.deviceId));
     if (letIn) {
       for (const id of receiptsIn(content)) this.#outbox.acknowledged(contact.id, taken.deviceId, id, after);
       for (const id of displayedIn(content)) this.#displayed(contact, id, after);
@@ -81,6 +86,10 @@ export class EnvelopeReader {
       if (met.answer && pair && current.subscription !== 'pending-in') {
         answers.push(introductionElement(this.#context, current, pair.to));
       }
+    }
+    if (letIn && taken.wire === 'omemo2') {
+      const { deviceId, identityKey } = taken;
+      this.onHealing({ contact: current, deviceId, identityKey }, content, after);
     }
     const body = bodyIn(content);
     let stored: Message | null = null;
@@ -109,7 +118,7 @@ export class EnvelopeReader {
     if (!honest) return fail('encryption.mismatch', 'A message was not written for this conversation.');
     if (!contact) return ok({ answered: false });
     // Only the server says that a device is ours: one the person has not let in never speaks as them.
-    if (!isLetIn(this.#context.store.devices.get('self', taken.deviceId))) {
+    if (!lettingIn(this.#context)(this.#context.store.devices.get('self', taken.deviceId))) {
       return fail('encryption.mismatch', 'A device that is not trusted spoke in our name.');
     }
     for (const id of displayedIn(content)) {
@@ -151,26 +160,29 @@ export class EnvelopeReader {
     const order = orderIn(envelope.content);
     const receivedAt = now();
     const sentAt = envelope.time ?? taken.arrival.delayedSince ?? receivedAt;
-    const message = insertMessage(this.#context, after, {
-      id: freeId(this.#context, taken.id),
+    const text = {
       conversationId: conversation.id,
       direction,
       kind: 'text',
       body,
       sentAt,
       receivedAt,
-      sortAt: displayTime({
-        sentAt: envelope.time ?? latestOf(sentAt),
-        receivedAt: Math.min(receivedAt, latestOf(taken.arrival.delayedSince ?? receivedAt)),
-        seenAt: this.#seenAt(order, (message) => message.conversationId === conversation.id),
-      }),
       senderOwner: direction === 'out' ? 'self' : contact.id,
       senderDeviceId: taken.deviceId,
       encryption: taken.wire,
       route: taken.arrival.route,
       state: direction === 'out' ? 'on-server' : 'on-device',
       orderCounter: order?.counter ?? null,
+    } as const;
+    const sortAt = displayTime({
+      sentAt: envelope.time ?? latestOf(sentAt),
+      receivedAt: Math.min(receivedAt, latestOf(taken.arrival.delayedSince ?? receivedAt)),
+      seenAt: this.#seenAt(order, (message) => message.conversationId === conversation.id),
     });
+    const line = direction === 'in' ? lineOf(this.#context, contact.id, taken.id) : null;
+    const message = line
+      ? putInPlaceOf(this.#context, line, text, after)
+      : insertMessage(this.#context, after, { id: freeId(this.#context, taken.id), sortAt, ...text });
     if (!message || direction === 'out') return message;
     if (order) {
       this.#gaps.saw(
@@ -262,14 +274,4 @@ function isMeantForUs(context: MessagingContext, contact: ContactRecord, envelop
   const { from, to } = envelope;
   if (from !== null && !isAddressOf(contact, from)) return false;
   return to === null || isOwnAddress(context, bareAddress(to));
-}
-
-/** Ids are unique here, but other clients count 1, 2, 3: a clash with another person's message loses nothing. */
-function freeId(context: MessagingContext, id: MessageId): MessageId {
-  return context.store.messages.get(id) ? (`${id}#${crypto.randomUUID()}` as MessageId) : id;
-}
-
-/** The id by which its sender knows a message. */
-export function wireId(id: MessageId): MessageId {
-  return id.replace(/#[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '') as MessageId;
 }

@@ -8,15 +8,17 @@ import type { MessageId } from '../../shared/model.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, IncomingStanza, Taking } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
-import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
-import { learnDevice, maxDevicesKnown, type Owner } from './device-records.ts';
+import { conversationWith } from './conversation-timeline.ts';
+import { learnDevice, lettingIn, maxDevicesKnown, type Owner } from './device-records.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
 import { encryptedIn, type IncomingEncrypted } from './incoming-encrypted.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import type { MessageCipher } from './message-cipher.ts';
 import { takePlainMessage } from './plain-messages.ts';
+import { linkedDevices } from './recipients.ts';
 import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
+import { showUndecryptable, type WhatNext } from './undecryptable-line.ts';
 
 const maxIdLength = 256;
 /** What is kept of somebody who asks to be a contact, until they are answered. */
@@ -42,6 +44,7 @@ export class Inbox {
     this.#directory = directory;
     this.#care = care;
     this.#reader = reader;
+    reader.onHealing = (asker, content, after) => care.takeContent(asker, content, after);
   }
 
   /** Resolves when the stanza is durably dealt with. */
@@ -77,7 +80,7 @@ export class Inbox {
       return arrival.transport === 'libp2p' ? 'refused' : 'taken';
     }
     if (!encrypted.ok) {
-      this.#undecryptable(stanza, sender, 0, encrypted.error, after);
+      this.#undecryptable(stanza, arrival, sender, 0, null, encrypted.error, 'person', after);
       return 'refused';
     }
     return this.#takeEncrypted(stanza, arrival, sender, encrypted.value, after);
@@ -124,35 +127,74 @@ export class Inbox {
     if (outcome.ok) return this.#decrypted(stanza, arrival, sender, encrypted, id, outcome.value, after);
     // Decrypted before under another id (a replay): nothing to say (XEP-0384 §6). But never claimed to be read, either:
     // it may be somebody honest whose ratchet went back.
-    if (outcome.error.code === 'encryption.replayed') return 'unreadable';
+    if (outcome.error.code === 'encryption.replayed') {
+      if (arrival.route === 'server') this.#askWhetherRolledBack(stanza, sender, encrypted, after);
+      return 'unreadable';
+    }
     return this.#unreadable(stanza, arrival, sender, encrypted, id, outcome.error, after);
   }
 
   /**
    * It did not decrypt. A direct link tells its sender so, who encrypts it again once: it is shown when that did not
-   * help either. The server's acknowledgement cannot tell, so what came through it is shown at once.
+   * help either. The server's acknowledgement cannot tell, so what came through it is shown at once, and asked for.
    */
   #unreadable(
     stanza: Element,
     arrival: Arrival,
     sender: Sender,
-    { sid, wire }: IncomingEncrypted,
+    encrypted: IncomingEncrypted,
     id: MessageId,
     error: AppError,
     after: AfterCommit,
   ): Taking {
-    const forContact = sender.owner !== 'self' && error.code !== 'encryption.not-for-us';
-    if (forContact) this.#care.broken({ contactId: sender.owner, deviceId: sid, wire }, after);
+    const { sid, wire } = encrypted;
     const name = `${sender.owner}/${sid}/${id}`;
     const mayHelp = error.code !== 'encryption.mismatch';
-    if (mayHelp && arrival.route === 'direct' && !this.#awaited.has(name)) {
+    const toldToSender = mayHelp && arrival.route === 'direct' && !this.#awaited.has(name);
+    let lost: MessageId | null = null;
+    if (toldToSender) {
       this.#context.log('info', 'unreadable', { code: error.code });
       if (this.#awaited.size < maxAwaited) after(() => this.#awaited.add(name));
-      return 'unreadable';
+    } else {
+      after(() => this.#awaited.delete(name));
+      const next = this.#whatNext(stanza, sender, encrypted, error);
+      const shown = this.#undecryptable(stanza, arrival, sender, sid, id, error, next, after);
+      if (shown && (next === 'asked' || next === 'perhaps')) lost = id;
     }
-    after(() => this.#awaited.delete(name));
-    this.#undecryptable(stanza, sender, sid, error, after);
+    if (sender.owner !== 'self' && error.code !== 'encryption.not-for-us') {
+      this.#care.broken({ contactId: sender.owner, deviceId: sid, wire }, lost, after);
+    }
     return mayHelp ? 'unreadable' : 'refused';
+  }
+
+  /** Who is asked, and whether they will understand. */
+  #whatNext(stanza: Element, sender: Sender, { sid, wire }: IncomingEncrypted, error: AppError): WhatNext {
+    if (error.code === 'encryption.mismatch') return 'refused';
+    if (error.code === 'encryption.not-for-us') return 'old';
+    const { contact, owner } = sender;
+    if (!contact || owner === 'self' || contact.subscription === 'pending-in') return 'person';
+    const { store } = this.#context;
+    const device = store.devices.get(owner, sid);
+    if (wire !== 'omemo2' || !device || !lettingIn(this.#context)(device) || typeof stanza.attrs['id'] !== 'string') return 'person';
+    if (linkedDevices(this.#context, contact).has(sid)) return 'asked';
+    const conversation = store.conversations.byContact(contact.id);
+    const { identityKey } = device;
+    if (!conversation || !identityKey) return 'perhaps';
+    return store.conversations.hasSeenOrder(conversation.id, identityKey, sid) ? 'asked' : 'perhaps';
+  }
+
+  /**
+   * A key used before, under an id never seen: bytes that a server repeats, or a Bothy that an old copy was put back on.
+   * Nothing is shown; a Bothy is asked for it in a new session, and one that never said it says so.
+   */
+  #askWhetherRolledBack(stanza: Element, sender: Sender, encrypted: IncomingEncrypted, after: AfterCommit): void {
+    const { owner } = sender;
+    const id: unknown = stanza.attrs['id'];
+    const notReadable = fail('encryption.replayed', '').error;
+    if (owner === 'self' || typeof id !== 'string' || id.length > maxIdLength) return;
+    if (this.#whatNext(stanza, sender, encrypted, notReadable) !== 'asked') return;
+    const { sid, wire } = encrypted;
+    this.#care.broken({ contactId: owner, deviceId: sid, wire }, id as MessageId, after);
   }
 
   /** Tries each key that may be ours; the first that decrypts is it. */
@@ -248,7 +290,8 @@ export class Inbox {
       );
       if (taken.ok) answered = taken.value.answered;
       else {
-        this.#undecryptable(stanza, sender, sid, taken.error, after);
+        const next = taken.error.code === 'encryption.mismatch' ? 'refused' : 'person';
+        this.#undecryptable(stanza, arrival, sender, sid, id, taken.error, next, after);
         taking = 'refused';
       }
     }
@@ -269,32 +312,28 @@ export class Inbox {
     });
   }
 
-  /** Shown as what it is, once, however often and by whichever route the same stanza comes. */
-  #undecryptable(stanza: Element, sender: Sender, sid: number, error: AppError, after: AfterCommit): void {
+  /** Shown as what it is, once, however often and by whichever route the same stanza comes. True: newly. */
+  #undecryptable(
+    stanza: Element,
+    arrival: Arrival,
+    sender: Sender,
+    deviceId: number,
+    id: MessageId | null,
+    error: AppError,
+    next: WhatNext,
+    after: AfterCommit,
+  ): boolean {
     this.#context.log('info', 'undecryptable', { code: error.code });
-    if (!sender.contact || sender.owner === 'self') return;
-    const conversation = conversationWith(this.#context, sender.contact.id);
+    const { contact } = sender;
+    if (!contact || sender.owner === 'self') return false;
+    const conversation = conversationWith(this.#context, contact.id);
     const last = this.#context.store.conversations.summary(conversation.id).lastMessage;
     // Many in a row (an archive from before this device existed) say no more than one.
-    if (last?.kind === 'undecryptable' && error.code === 'encryption.not-for-us') return;
-    const id: unknown = stanza.attrs['id'];
-    insertSystemMessage(
-      this.#context,
-      after,
-      conversation.id,
-      'undecryptable',
-      error.code === 'encryption.mismatch'
-        ? 'A message was refused: it was not written for this conversation.'
-        : 'A message could not be decrypted.',
-      {
-        owner: sender.owner,
-        deviceId: sid,
-        id:
-          typeof id === 'string' && id.length <= maxIdLength
-            ? `undecryptable/${sender.contact.id}/${id}`
-            : crypto.randomUUID(),
-      },
-    );
+    if (last?.kind === 'undecryptable' && error.code === 'encryption.not-for-us') return false;
+    const said: unknown = stanza.attrs['id'];
+    const stanzaId = typeof said === 'string' && said !== '' && said.length <= maxIdLength ? (said as MessageId) : null;
+    const message = { id: id ?? stanzaId, deviceId, next, sentAt: arrival.delayedSince };
+    return showUndecryptable(this.#context, contact, message, after) !== null;
   }
 }
 

@@ -42,7 +42,9 @@ export function takeIntroduction(
   const { contacts } = context.store;
   if (introduction.xid === selfOf(context).xid) return { contact, answer: false };
   const isNew = contact.xid !== introduction.xid;
-  if (isNew && contact.xid !== null && rememberXids(context, contact.id, contact.xid, introduction.xid)) {
+  // Two people with two computers each would answer each other for ever, were an XID known before news again.
+  const isNews = isNew && (contact.xid === null || rememberXids(context, contact.id, contact.xid, introduction.xid));
+  if (isNews && contact.xid !== null) {
     const what = `${contact.name} has a new identity for direct connections, said by one of their devices.`;
     const conversation = conversationWith(context, contact.id);
     insertSystemMessage(context, after, conversation.id, 'info', what, { owner: contact.id, deviceId: 0 });
@@ -61,7 +63,7 @@ export function takeIntroduction(
     after(() => context.events.contact(contact.id));
   }
   after(() => context.addresses.learn(contact.id, introduction.addresses));
-  return { contact: updated, answer: isNew || !introduction.knowsUs };
+  return { contact: updated, answer: isNews || !introduction.knowsUs };
 }
 
 function localPart(jid: string): string {

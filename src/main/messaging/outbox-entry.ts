@@ -1,7 +1,7 @@
 /** One queued stanza in memory: its row and targets as on disk, and what only matters while we run. */
 
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
-import type { DeviceId } from '../../shared/model.ts';
+import type { DeviceId, MessageId } from '../../shared/model.ts';
 import type { OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { parseElement } from '../xml/parse-element.ts';
 import { legacyNamespace, readLegacy } from './legacy-stanza.ts';
@@ -26,6 +26,8 @@ export interface OutboxEntry {
   resealed: boolean;
   /** The `to` of the final stanza; '' before there is one. */
   readonly addressee: string;
+  /** The id of the final stanza: another than the row's, where a message is sent again to one device (device-mail.ts). */
+  readonly stanzaId: MessageId;
   /** Devices that will never acknowledge: they get it in the legacy format, which has no encrypted receipts. */
   readonly silent: ReadonlySet<DeviceId>;
 }
@@ -45,6 +47,9 @@ export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: bool
     get addressee() {
       return lookInto(this.row).addressee;
     },
+    get stanzaId() {
+      return lookInto(this.row).stanzaId ?? this.row.messageId;
+    },
     get silent() {
       return lookInto(this.row).silent;
     },
@@ -52,10 +57,13 @@ export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: bool
 }
 
 /** Rows are never changed in place, so each needs to be looked into once. */
-const looked = new WeakMap<OutboxRecord, Pick<OutboxEntry, 'addressee' | 'silent'>>();
-const unsealed: Pick<OutboxEntry, 'addressee' | 'silent'> = { addressee: '', silent: new Set() };
+interface Inside extends Pick<OutboxEntry, 'addressee' | 'silent'> {
+  readonly stanzaId: MessageId | null;
+}
+const looked = new WeakMap<OutboxRecord, Inside>();
+const unsealed: Inside = { addressee: '', stanzaId: null, silent: new Set() };
 
-function lookInto(row: OutboxRecord): Pick<OutboxEntry, 'addressee' | 'silent'> {
+function lookInto(row: OutboxRecord): Inside {
   if (row.stage !== 'encrypted') return unsealed;
   let found = looked.get(row);
   if (found === undefined) {
@@ -64,7 +72,9 @@ function lookInto(row: OutboxRecord): Pick<OutboxEntry, 'addressee' | 'silent'> 
     const legacy = stanza.value.getChild('encrypted', legacyNamespace);
     const read = legacy ? readLegacy(legacy) : null;
     const silent = new Set(read?.ok ? read.value.keys.map((key) => key.deviceId) : []);
-    found = { addressee: String(stanza.value.attrs['to'] ?? ''), silent };
+    const id: unknown = stanza.value.attrs['id'];
+    const stanzaId = typeof id === 'string' ? (id as MessageId) : null;
+    found = { addressee: String(stanza.value.attrs['to'] ?? ''), stanzaId, silent };
     looked.set(row, found);
   }
   return found;

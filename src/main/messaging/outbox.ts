@@ -53,6 +53,9 @@ export class Outbox {
     this.#transmitter = new Transmitter(context, signal, this.#timers, {
       wake: (contactId) => this.#wake(contactId),
       unreadable: (entry, devices) => this.#unreadable(entry, devices),
+      sentAgain: ({ row, stanzaId }, devices, after) => {
+        for (const deviceId of devices) this.acknowledged(row.contactId, deviceId, stanzaId, after);
+      },
     });
     directory.onListChanged = (contactId) => this.#wake(contactId);
   }
@@ -87,7 +90,7 @@ export class Outbox {
     });
     const contact = store.contacts.get(queued.contactId);
     const first = !this.#queue(queued.contactId).some((entry) => entry.row.stage === 'plaintext');
-    const mayAnswer = queued.kind === 'text' || !this.#context.catchingUp();
+    const mayAnswer = this.#context.mayEncrypt() && (queued.kind === 'text' || !this.#context.catchingUp());
     if (contact && first && mayAnswer && readyToSeal(this.#context, this.#directory, contact)) {
       seal(this.#context, this.#directory, row, after);
     }
@@ -285,9 +288,16 @@ export class Outbox {
         });
       return;
     }
+    // What it would have told (this arrived, that was read) is told anew instead.
+    if (entry.row.kind === 'control' && entry.stanzaId === entry.row.messageId) {
+      this.onSignsUnreadable(entry.row.contactId, devices);
+    }
     const error = appError('encryption.unreadable', 'Their device could not decrypt this message.', 'Send it again.');
     inTransaction(this.#context, (after) => this.#transmitter.giveUp(entry, error, after, devices));
   }
+
+  /** Set by whoever keeps sessions alive: these devices could not read a receipt, a marker or the like. */
+  onSignsUnreadable: (contactId: ContactId, devices: readonly DeviceId[]) => void = () => {};
 
   #queue(contactId: ContactId): OutboxEntry[] {
     let queue = this.#queues.get(contactId);
@@ -335,6 +345,7 @@ export class Outbox {
       if (this.#signal.aborted) return;
       if (entry.failed) continue;
       if (entry.row.stage === 'plaintext') {
+        if (!this.#context.mayEncrypt()) continue;
         if (blocked || (entry.row.kind === 'control' && this.#context.catchingUp())) continue;
         if (!prepared) {
           await prepareToSeal(this.#context, this.#directory, contactId, entry.row.preference !== 'direct');

@@ -27,7 +27,7 @@ export async function resealFor(
     const message = context.store.messages.get(messageId);
     const current = context.store.contacts.get(contactId);
     const pair = current ? addressPair(context, current) : null;
-    if (!row || !message || !current || !pair) return false;
+    if (!row || !message || !current || !pair || !context.mayEncrypt()) return false;
     for (const { value } of bundles) {
       context.cipher.forgetSession(context.cipher.canonicalIdentity(value.identityKey), value.deviceId, 'omemo2');
     }

@@ -5,7 +5,6 @@ import type { ContactId, ConversationId, Message, MessageId } from '../../shared
 import { tellDisplayedInClear } from './clear-signals.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { insertMessage, ownDisplayTime } from './conversation-timeline.ts';
-import { wireId } from './envelope-content.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { displayedMarker } from './markers.ts';
@@ -13,6 +12,7 @@ import type { Outbox } from './outbox.ts';
 import { addressPair, conversationEncryption } from './recipients.ts';
 import { cleanBody } from './text-body.ts';
 import { textContent } from './text-content.ts';
+import { wireId } from './wire-id.ts';
 
 export class Speaker {
   readonly #context: MessagingContext;

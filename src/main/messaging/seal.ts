@@ -4,9 +4,9 @@
  */
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
-import type { ContactId, DeviceId, Encryption } from '../../shared/model.ts';
+import type { ContactId, DeviceId, Encryption, MessageId } from '../../shared/model.ts';
 import type { EncryptedKey, WireFormat } from '../e2ee/types.ts';
-import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget, SealedFor } from '../storage/records.ts';
 import { parseElement } from '../xml/parse-element.ts';
 import { addClearRequests, clearSignalsAllowed, isClearSignal } from './clear-signals.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
@@ -23,9 +23,11 @@ import {
   linkedDevices,
   ownOtherDevices,
   serverReaches,
+  waitsForTrust,
 } from './recipients.ts';
 import { sceNamespace, writeEnvelope } from './sce-envelope.ts';
 import { legacyBodyOf, writeSealed } from './sealed-stanza.ts';
+import { showWaitingForTrust } from './waiting-for-trust.ts';
 
 /** The device id that stands for "whoever reads the account", where there is no encryption. */
 export const plainDeviceId: DeviceId = 0;
@@ -101,6 +103,11 @@ export function seal(
   if (!parsed.ok) throw new Error('outbox content is not XML');
   const content = parsed.value.getChildElements();
   const devices = contactDevices(context, contact);
+  if (waitsForTrust(context, contact)) {
+    showWaitingForTrust(context, row, contact, after);
+    return 'waiting';
+  }
+  showWaitingForTrust(context, row, null, after);
   if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content, after);
   const sealed = encryptContent(context, directory, row, contact, pair, content, after);
   if (!sealed) return 'waiting';
@@ -154,11 +161,21 @@ export function encryptContent(
   // What no device of theirs could read is still for our own others (what was read), or for nobody.
   const awaitsContact = row.kind === 'text' || devices.some((device) => device.wire === 'omemo2');
   if (awaitsContact && !targets.some((target) => target.owner !== 'self')) return null;
-  if (row.kind === 'text') tellWhoIsLeftOut(context, contact, devices, targets, after);
+  if (row.kind === 'text') {
+    tellWhoIsLeftOut(context, contact, devices, targets, after);
+    // What a device may ask for again, should it not be able to read this.
+    context.store.messages.addSealedFor(row.messageId, sealed.devicesOf(contact.id));
+  }
+  noteSealed(context, row.messageId);
   const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, contact.id, sealed, legacy);
   const hasReceipts = sealed.targets.some((target) => target.owner !== 'self');
   if (legacy && !hasReceipts && clearSignalsAllowed(context, contact)) addClearRequests(stanza);
   return { stanza: stanza.toString(), targets };
+}
+
+/** Whatever leaves under our device id is known by its id: what is not known was sent by another copy of this profile. */
+export function noteSealed(context: MessagingContext, id: MessageId): void {
+  context.store.seen.add(selfOf(context).identityKey, id, context.now());
 }
 
 export interface SealedKeys {
@@ -166,6 +183,7 @@ export interface SealedKeys {
   readonly iv: Uint8Array | null;
   readonly targets: Omit<OutboxTarget, 'outboxId'>[];
   keysOf(owner: Owner): EncryptedKey[];
+  devicesOf(owner: Owner): SealedFor[];
 }
 
 /** Inside a transaction: steps the ratchets. Devices without session and bundle are left out. */
@@ -190,13 +208,14 @@ export function encryptFor(
   const output = context.cipher.encrypt(usable, plaintext, wire);
   const made = usable.flatMap((device, index) => {
     const key = output.keys[index];
-    return key ? [{ owner: device.owner, deviceId: device.deviceId, key }] : [];
+    return key ? [{ ...device, key }] : [];
   });
   return {
     payload: output.payload,
     iv: output.iv,
     targets: made.map(({ owner, deviceId }) => ({ owner, deviceId, state: 'waiting', route: null })),
     keysOf: (owner) => made.filter((device) => device.owner === owner).map((device) => device.key),
+    devicesOf: (owner) => made.filter((device) => device.owner === owner),
   };
 }
 

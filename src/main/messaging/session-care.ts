@@ -1,16 +1,23 @@
 /**
- * Keeping sessions alive: the empty message that completes a key exchange or moves a ratchet on (XEP-0384 §6), and the
- * repair of a session that broke: visibly, and at most once per device per day (docs/decisions/0043).
+ * Keeping sessions alive: the empty message that completes a key exchange or moves a ratchet on (XEP-0384 §6), the repair
+ * of a session that broke, visibly and at most once per device per day (docs/decisions/0043), and asking for what was lost
+ * (docs/decisions/0060).
  */
+import type { Element } from '@xmpp/xml';
 import type { ContactId, DeviceId, MessageId } from '../../shared/model.ts';
 import type { WireFormat } from '../e2ee/types.ts';
-import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
+import type { ContactRecord, DeviceRecord } from '../storage/records.ts';
+import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
+import { type DeviceMail, queueForDevice } from './device-mail.ts';
+import { lettingIn } from './device-records.ts';
 import type { KeyDirectory } from './key-directory.ts';
+import { LostMessages } from './lost-messages.ts';
 import type { Outbox } from './outbox.ts';
-import { addressPair, linkedDevices, serverReaches } from './recipients.ts';
-import { encryptFor } from './seal.ts';
-import { writeSealed } from './sealed-stanza.ts';
+import { linkedDevices, serverReaches } from './recipients.ts';
+import { type Asker, answerResends, resendAnswerIn, resendRequest } from './resend.ts';
+import { signsAgain } from './signs-again.ts';
+import { showLost, showSign } from './undecryptable-line.ts';
 
 const day = 24 * 60 * 60 * 1000;
 /** Sessions found broken while the archive was read that are looked after then; the others at their next message. */
@@ -25,97 +32,189 @@ interface Device {
 
 export class SessionCare {
   readonly #context: MessagingContext;
-  readonly #directory: KeyDirectory;
-  readonly #outbox: Outbox;
+  readonly #mail: DeviceMail;
+  readonly #lost: LostMessages;
   /** Due once the archive has been read: answering each archived key exchange would only make noise. */
   readonly #due = new Map<string, Device>();
   readonly #broken = new Map<string, Device>();
+  /** Being looked after; `again`: something more broke meanwhile. */
+  readonly #healing = new Map<string, 'running' | 'again'>();
+  /** When receipts and markers were said again to a device that could not read some. */
+  readonly #signsSaid = new Map<string, number>();
 
   constructor(context: MessagingContext, directory: KeyDirectory, outbox: Outbox) {
     this.#context = context;
-    this.#directory = directory;
-    this.#outbox = outbox;
+    this.#mail = { directory, outbox };
+    this.#lost = new LostMessages(context);
+    outbox.onSignsUnreadable = (contactId, devices) => {
+      for (const deviceId of devices) this.#signsUnreadable({ contactId, deviceId, wire: 'omemo2' });
+    };
   }
 
   /** Queues an empty message for the device. Inside the transaction that found it necessary. */
   answer(device: Device, after: AfterCommit): void {
-    if (!this.#context.catchingUp()) {
-      this.#queueEmpty(device, after);
-      return;
-    }
-    after(() => this.#due.set(`${device.contactId}/${device.deviceId}`, device));
+    if (this.#mustWait()) after(() => this.#due.set(nameOf(device), device));
+    else this.#queue(device, null, after);
   }
 
+  /** The archive has been read, or encrypting is allowed again. */
   caughtUp(): void {
+    if (this.#mustWait()) return;
     const due = [...this.#due.values()];
     const broken = [...this.#broken.values()];
     this.#due.clear();
     this.#broken.clear();
-    if (due.length + broken.length === 0) return;
-    inTransaction(this.#context, (after) => {
-      for (const device of due) this.#queueEmpty(device, after);
-      for (const device of broken) this.broken(device, after);
-    });
-  }
-
-  #queueEmpty({ contactId, deviceId, wire }: Device, after: AfterCommit): boolean {
-    const contact = this.#context.store.contacts.get(contactId);
-    const record = this.#context.store.devices.get(contactId, deviceId);
-    const pair = contact ? addressPair(this.#context, contact) : null;
-    if (!contact || !record || !pair || contact.subscription === 'pending-in') return false;
-    const empty = encryptFor(this.#context, this.#directory, [record], null, wire);
-    if (empty.targets.length === 0) return false;
-    const messageId = crypto.randomUUID() as string as MessageId;
-    const [current, legacy] = wire === 'omemo2' ? [empty, null] : [null, empty];
-    const stanza = writeSealed(selfOf(this.#context).deviceId, messageId, pair, contactId, current, legacy);
-    const preference = conversationWith(this.#context, contactId).routePreference;
-    this.#outbox.addSealed({ messageId, contactId, preference }, stanza, empty.targets, after);
-    return true;
-  }
-
-  /** A message of this device could not be decrypted. Inside its transaction. */
-  broken(device: Device, after: AfterCommit): void {
-    if (this.#context.catchingUp()) {
-      if (this.#broken.size < maxBroken) {
-        after(() => this.#broken.set(`${device.contactId}/${device.deviceId}`, device));
-      }
-      return;
+    if (due.length > 0) {
+      inTransaction(this.#context, (after) => {
+        for (const device of due) this.#queue(device, null, after);
+      });
     }
+    for (const device of broken) this.#heal(device);
+    this.#askWhatIsLeft(() => true);
+  }
+
+  /** The contact can be reached again: what could not be asked for then can be now. */
+  reached(contactId: ContactId): void {
+    this.#askWhatIsLeft((lost) => lost.contactId === contactId);
+  }
+
+  #askWhatIsLeft(which: (lost: { readonly contactId: ContactId }) => boolean): void {
+    if (this.#mustWait()) return;
+    for (const lost of this.#lost.devices().filter(which)) this.#heal({ ...lost, wire: 'omemo2' });
+  }
+
+  #mustWait(): boolean {
+    return this.#context.catchingUp() || !this.#context.mayEncrypt();
+  }
+
+  #queue(device: Device, content: readonly Element[] | null, after: AfterCommit): boolean {
+    const contact = this.#context.store.contacts.get(device.contactId);
+    const record = this.#context.store.devices.get(device.contactId, device.deviceId);
+    if (!contact || !record) return false;
+    return queueForDevice(this.#context, this.#mail, { contact, device: record, content, wire: device.wire }, after);
+  }
+
+  /** A message of this device could not be decrypted. `lost`: to be asked for again. Inside its transaction. */
+  broken(device: Device, lost: MessageId | null, after: AfterCommit): void {
     const { contacts, devices } = this.#context.store;
     // Device ids are free: only one that was heard of before has a session that can break.
     if (contacts.get(device.contactId)?.subscription === 'pending-in') return;
     if (!devices.get(device.contactId, device.deviceId)) return;
-    const name = `repaired/${device.contactId}/${device.deviceId}`;
-    const last = Number(this.#context.store.settings.getValue(name) ?? 0);
-    const now = this.#context.now();
-    // Either way: a clock that was ahead must not forbid it for ever.
-    if (Math.abs(now - last) < day) return;
-    this.#context.store.settings.setValue(name, String(now));
+    const { contactId, deviceId } = device;
+    if (lost !== null) this.#lost.add({ contactId, deviceId, id: lost });
     after(() => {
-      this.#repair(device).catch(() => this.#context.log('warn', 'session-not-repaired'));
+      if (!this.#mustWait()) this.#heal(device);
+      else if (this.#broken.size < maxBroken) this.#broken.set(nameOf(device), device);
     });
   }
 
-  async #repair(device: Device): Promise<void> {
-    const contact = this.#context.store.contacts.get(device.contactId);
-    if (!contact || contact.subscription === 'pending-in') return;
-    const linked = linkedDevices(this.#context, contact).has(device.deviceId);
-    if (!linked && !serverReaches(this.#context, contact.jid)) return;
-    const bundle = await this.#directory.fetchBundle(contact.id, contact, device.deviceId, device.wire);
-    if (!bundle.ok) return;
-    inTransaction(this.#context, (after) => {
-      this.#context.cipher.forgetSession(
-        this.#context.cipher.canonicalIdentity(bundle.value.identityKey),
-        device.deviceId,
-        device.wire,
-      );
-      if (!this.#queueEmpty(device, after)) return;
-      const conversation = conversationWith(this.#context, contact.id);
-      const what = `The secure connection with a device of ${contact.name} was renewed.`;
-      insertSystemMessage(this.#context, after, conversation.id, 'info', what, {
-        owner: contact.id,
-        deviceId: device.deviceId,
+  /** What a device that is let in says inside the encryption. Inside its transaction. */
+  takeContent(asker: Asker, content: readonly Element[], after: AfterCommit): void {
+    answerResends(this.#context, this.#mail, asker, content, after);
+    const { lost, signs } = resendAnswerIn(this.#context, content);
+    for (const id of lost) showLost(this.#context, asker.contact, id, after);
+    for (const id of signs) showSign(this.#context, asker.contact, id, after);
+  }
+
+  #heal(device: Device): void {
+    const name = nameOf(device);
+    if (this.#healing.has(name)) {
+      this.#healing.set(name, 'again');
+      return;
+    }
+    this.#healing.set(name, 'running');
+    this.#healNow(device)
+      .catch(() => this.#context.log('warn', 'session-not-repaired'))
+      .finally(() => {
+        const again = this.#healing.get(name) === 'again';
+        this.#healing.delete(name);
+        if (again) this.#heal(device);
       });
+  }
+
+  async #healNow(device: Device): Promise<void> {
+    const { settings } = this.#context.store;
+    const name = `repaired/${nameOf(device)}`;
+    const now = this.#context.now();
+    // Either way: a clock that was ahead must not forbid it for ever.
+    const renewedToday = Math.abs(now - Number(settings.getValue(name) ?? 0)) < day;
+    if (renewedToday) inTransaction(this.#context, (after) => void this.#ask(device, after));
+    else await this.#renew(device, name);
+  }
+
+  /** In the session there is: it was renewed today, so what is lost was written before the other side knew. */
+  #ask(device: Device, after: AfterCommit): boolean {
+    const record = this.#record(device);
+    if (!record?.identityKey || device.wire !== 'omemo2') return false;
+    if (!this.#context.cipher.hasSession(record.identityKey, device.deviceId, 'omemo2')) return false;
+    for (let asked = false; ; asked = true) {
+      const content = this.#questions(device, record);
+      if (content === null) return asked;
+      this.#queue(device, content, after);
+    }
+  }
+
+  #questions(device: Device, record: DeviceRecord): Element[] | null {
+    if (device.wire !== 'omemo2' || !lettingIn(this.#context)(record)) return null;
+    const ids = this.#lost.take(device.contactId, device.deviceId);
+    return ids.length === 0 ? null : ids.map((id) => resendRequest(device.deviceId, id));
+  }
+
+  async #renew(device: Device, mark: string): Promise<void> {
+    const contact = this.#reachable(device);
+    const { contactId, deviceId, wire } = device;
+    if (!contact || this.#mail.directory.recentlyFailed(contactId, deviceId)) return;
+    const bundle = await this.#mail.directory.fetchBundle(contactId, contact, deviceId, wire);
+    if (!bundle.ok) return;
+    const { cipher, store } = this.#context;
+    inTransaction(this.#context, (after) => {
+      const record = this.#record(device);
+      if (!record || this.#mustWait()) return;
+      cipher.forgetSession(cipher.canonicalIdentity(bundle.value.identityKey), deviceId, wire);
+      if (!this.#queue(device, this.#questions(device, record), after)) return;
+      this.#ask(device, after);
+      store.settings.setValue(mark, String(this.#context.now()));
+      const what = `The secure connection with a device of ${contact.name} was renewed.`;
+      const { id } = conversationWith(this.#context, contactId);
+      insertSystemMessage(this.#context, after, id, 'info', what, { owner: contactId, deviceId });
     });
   }
+
+  /** The receipts and markers in a message that a linked device could not read, as they are now. At most once an hour. */
+  #signsUnreadable(device: Device): void {
+    const now = this.#context.now();
+    const last = this.#signsSaid.get(nameOf(device)) ?? 0;
+    const contact = this.#reachable(device);
+    if (!contact || Math.abs(now - last) < day / 24 || this.#mustWait()) return;
+    this.#signsSaid.set(nameOf(device), now);
+    this.#sayAgain(device, contact).catch(() => this.#context.log('warn', 'signs-not-said'));
+  }
+
+  async #sayAgain(device: Device, contact: ContactRecord): Promise<void> {
+    const { contactId, deviceId } = device;
+    const bundle = await this.#mail.directory.fetchBundle(contactId, contact, deviceId, 'omemo2');
+    if (!bundle.ok) return;
+    const { cipher } = this.#context;
+    inTransaction(this.#context, (after) => {
+      const record = this.#record(device);
+      if (!record || !lettingIn(this.#context)(record) || this.#mustWait()) return;
+      cipher.forgetSession(cipher.canonicalIdentity(bundle.value.identityKey), deviceId, 'omemo2');
+      this.#queue(device, signsAgain(this.#context, contact), after);
+    });
+  }
+
+  #record(device: Device): DeviceRecord | null {
+    return this.#context.store.devices.get(device.contactId, device.deviceId);
+  }
+
+  #reachable({ contactId, deviceId }: Device): ContactRecord | null {
+    const contact = this.#context.store.contacts.get(contactId);
+    if (!contact || contact.subscription === 'pending-in') return null;
+    const linked = linkedDevices(this.#context, contact).has(deviceId);
+    return linked || serverReaches(this.#context, contact.jid) ? contact : null;
+  }
+}
+
+function nameOf(device: Pick<Device, 'contactId' | 'deviceId'>): string {
+  return `${device.contactId}/${device.deviceId}`;
 }

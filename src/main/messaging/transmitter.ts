@@ -30,6 +30,8 @@ export interface TransmitterCallbacks {
   readonly wake: (contactId: ContactId) => void;
   /** These devices say that they cannot decrypt it. */
   readonly unreadable: (entry: OutboxEntry, devices: readonly DeviceId[]) => void;
+  /** These devices have a message that was sent to them once more. Inside the transaction. */
+  readonly sentAgain: (entry: OutboxEntry, devices: readonly DeviceId[], after: AfterCommit) => void;
 }
 
 export class Transmitter {
@@ -38,6 +40,7 @@ export class Transmitter {
   readonly #timers: WakeTimers;
   readonly #wake: (contactId: ContactId) => void;
   readonly #unreadable: TransmitterCallbacks['unreadable'];
+  readonly #sentAgain: TransmitterCallbacks['sentAgain'];
   readonly #inFlight = new Map<ContactId, number>();
 
   constructor(context: MessagingContext, signal: AbortSignal, timers: WakeTimers, callbacks: TransmitterCallbacks) {
@@ -46,6 +49,7 @@ export class Transmitter {
     this.#timers = timers;
     this.#wake = callbacks.wake;
     this.#unreadable = callbacks.unreadable;
+    this.#sentAgain = callbacks.sentAgain;
   }
 
   /** Starts whatever transmissions are possible now; their outcomes come back by themselves. */
@@ -149,6 +153,7 @@ export class Transmitter {
       // Goes with what finished it: a commit of its own would only cost another wait for the disk.
       if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
       if (way === 'self' || devices.length === 0) return;
+      if (acknowledged && entry.stanzaId !== entry.row.messageId) this.#sentAgain(entry, devices, after);
       recordDelivery(
         this.#context,
         after,

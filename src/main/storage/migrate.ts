@@ -2,9 +2,11 @@
 import type { Connection } from './connection.ts';
 import { initial } from './migrations/0001-initial.ts';
 import { trust } from './migrations/0002-trust.ts';
+import { healing } from './migrations/0003-healing.ts';
+import { trustStatements } from './migrations/0004-trust-statements.ts';
 
 /** In order; a released step is never edited, only followed by another. */
-const migrations: readonly string[] = [initial, trust];
+const migrations: readonly string[] = [initial, trust, healing, trustStatements];
 
 /** The schema this program writes. */
 export const newestVersion = migrations.length;

@@ -82,9 +82,10 @@ export interface ConversationRecord {
 export interface OutboxRecord {
   readonly id: number;
   readonly messageId: MessageId;
+  /** `self`: for our own other devices. */
   readonly contactId: ContactId;
-  /** `text` rows have a row in messages; others have not. */
-  readonly kind: 'text' | 'control';
+  /** `text` rows have a row in messages; others have not. `trust`: for verified devices only (XEP-0450). */
+  readonly kind: 'text' | 'control' | 'trust';
   /** `plaintext`: SCE content still to be encrypted (no bundle known yet). `encrypted`: `stanza` is final, resent as it is. */
   readonly stage: 'plaintext' | 'encrypted';
   /** UTF-8 XML: the SCE content element, or the whole `<message/>`. */
@@ -127,6 +128,26 @@ export interface NewMessage {
   readonly state: DeliveryState;
   /** Counter of the sending device in this conversation (order element), or null. */
   readonly orderCounter: number | null;
+}
+
+export interface SealedFor {
+  readonly deviceId: DeviceId;
+  /** Ed25519, 32 bytes, canonical. */
+  readonly identityKey: Uint8Array;
+}
+
+/** What somebody said about a key: the person here, or a device in a trust message (XEP-0434). */
+export interface TrustStatement {
+  /** Whose key it is said to be. */
+  readonly about: Address | 'self';
+  /** 32 bytes as they were given: an Ed25519 identity key, or its Curve25519 form. */
+  readonly keyId: Uint8Array;
+  /** Identity key of the device that said it, 32 bytes; null: the person here. */
+  readonly saidBy: Uint8Array | null;
+  /** `undecided`: taken back, which only the person here can. */
+  readonly trust: 'verified' | 'distrusted' | 'undecided';
+  /** Unix ms, by the clock of who said it, but never later than it came. */
+  readonly saidAt: number;
 }
 
 export interface InvitationRecord {
@@ -176,6 +197,7 @@ export interface Store {
     remove(identityKey: Uint8Array, deviceId: DeviceId): void;
     /** After salvage: every session is unusable and new ones are made. */
     clear(): void;
+    list(): SessionRow[];
   };
   readonly conversations: {
     list(): ConversationRecord[];
@@ -192,6 +214,8 @@ export interface Store {
     nextOrderCounter(id: ConversationId): number;
     /** Records a counter seen from a device; returns the counters newly found missing below it (at most 100). */
     seeOrderCounter(id: ConversationId, identityKey: Uint8Array, deviceId: DeviceId, counter: number): number[];
+    /** A counter was ever seen from the device: it is a Bothy's. */
+    hasSeenOrder(id: ConversationId, identityKey: Uint8Array, deviceId: DeviceId): boolean;
   };
   readonly messages: {
     get(id: MessageId): Message | null;
@@ -215,6 +239,17 @@ export interface Store {
     unreadOutgoingUpTo(id: MessageId): Message[];
     /** The number this device gave the message in its conversation, or null. */
     orderCounter(id: MessageId): number | null;
+    /** Other words for a line that nobody said. Null: there is no such line. */
+    setLine(id: MessageId, kind: Exclude<Message['kind'], 'text'>, body: string): Message | null;
+    /**
+     * A text where a line stood that said it could not be read: under the line's id and in its place, unread again. Null:
+     * there is no such line.
+     */
+    putInPlace(line: MessageId, text: Omit<NewMessage, 'id' | 'sortAt'>): Message | null;
+    /** Devices a text of ours was encrypted for, besides those it was encrypted for before. */
+    addSealedFor(id: MessageId, devices: readonly SealedFor[]): void;
+    /** True once: the text was encrypted for this device under this key, and is not again after this. */
+    takeSealedFor(id: MessageId, device: SealedFor): boolean;
     count(): number;
   };
   /** Duplicate keys: (sender identity key, message id), checked before the ratchet. */
@@ -239,6 +274,15 @@ export interface Store {
     list(): InvitationRecord[];
     put(record: InvitationRecord): void;
     remove(secret: Uint8Array): void;
+  };
+  readonly statements: {
+    /** Oldest first. */
+    about(about: TrustStatement['about']): TrustStatement[];
+    by(saidBy: Uint8Array | null): TrustStatement[];
+    /** Takes the place of what the same one said about the same key before. */
+    put(statement: TrustStatement): void;
+    remove(statement: Pick<TrustStatement, 'about' | 'keyId' | 'saidBy'>): void;
+    removeAbout(about: TrustStatement['about']): void;
   };
   readonly settings: {
     get(): Settings;

@@ -104,5 +104,11 @@ export function conversationRepository(connection: Connection): Store['conversat
         const first = Math.max(highest + 1, counter - maximumMissing);
         return Array.from({ length: counter - first }, (_, index) => first + index);
       }),
+    hasSeenOrder: (id, identityKey, deviceId) =>
+      connection.value('SELECT 1 FROM order_seen WHERE conversation_id = ? AND identity_key = ? AND device_id = ?', [
+        id,
+        identityKey,
+        deviceId,
+      ]) !== null,
   };
 }

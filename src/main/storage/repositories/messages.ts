@@ -1,8 +1,8 @@
 /** Messages: kept, paged in their order, and searched. */
 import type { Message } from '../../../shared/model.ts';
-import { integerOrNull } from '../columns.ts';
+import { bytesOrNull, integerOrNull } from '../columns.ts';
 import type { Connection, Row } from '../connection.ts';
-import type { Store } from '../records.ts';
+import type { SealedFor, Store } from '../records.ts';
 import { messageOf } from './message-row.ts';
 
 /** A search sorts at most this many of the newest matches by time, so that a common word stays fast. */
@@ -11,6 +11,18 @@ const searchDepth = 2_000;
 export function messageRepository(connection: Connection): Store['messages'] {
   const one = (row: Row | null) => (row === null ? null : connection.decode(() => messageOf(row)));
   const many = (rows: readonly Row[]) => connection.decode(() => rows.map(messageOf));
+  /** Null: there is no such message. */
+  const sealedFor = (id: string): Buffer[] | null => {
+    const row = connection.get('SELECT sealed_for FROM message WHERE id = ?', [id]);
+    if (row === null) return null;
+    const all = Buffer.from(connection.decode(() => bytesOrNull(row, 'sealed_for')) ?? []);
+    return Array.from({ length: Math.floor(all.length / sealedEntryBytes) }, (_, index) =>
+      all.subarray(index * sealedEntryBytes, (index + 1) * sealedEntryBytes),
+    );
+  };
+  const keepSealedFor = (id: string, entries: readonly Buffer[]): void => {
+    connection.run('UPDATE message SET sealed_for = ? WHERE id = ?', [Buffer.concat(entries), id]);
+  };
   const exists = (sql: string, parameters: readonly (string | number)[]) => connection.value(sql, parameters) !== null;
 
   return {
@@ -114,8 +126,89 @@ export function messageRepository(connection: Connection): Store['messages'] {
       return row === null ? null : connection.decode(() => integerOrNull(row, 'order_counter'));
     },
 
+    setLine: (id, kind, body) =>
+      connection.transaction(() => {
+        const changed = one(
+          connection.get("UPDATE message SET kind = ?, body = ? WHERE id = ? AND kind <> 'text' RETURNING *", [
+            kind,
+            body,
+            id,
+          ]),
+        );
+        // Only what somebody said, or may have said, waits to be read.
+        if (changed && kind !== 'undecryptable') {
+          const { conversationId, sortAt, sequence } = changed;
+          connection.run(notUnread, [conversationId, sortAt, sequence]);
+        }
+        return changed;
+      }),
+
+    putInPlace: (line, text) =>
+      connection.transaction(() => {
+        const row = connection.get("DELETE FROM message WHERE id = ? AND kind <> 'text' RETURNING sequence, sort_at", [
+          line,
+        ]);
+        if (row === null) return null;
+        const { sequence = null, sort_at: sortAt = null } = row;
+        connection.run(notUnread, [text.conversationId, sortAt, sequence]);
+        return one(
+          connection.get(
+            `INSERT INTO message (sequence, id, conversation_id, direction, kind, body, sent_at, received_at, sort_at,
+               sender_owner, sender_device_id, encryption, route, state, order_counter)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+            [
+              sequence,
+              line,
+              text.conversationId,
+              text.direction,
+              text.kind,
+              text.body,
+              text.sentAt,
+              text.receivedAt,
+              sortAt,
+              text.senderOwner,
+              text.senderDeviceId,
+              text.encryption,
+              text.route,
+              text.state,
+              text.orderCounter,
+            ],
+          ),
+        );
+      }),
+
+    addSealedFor: (id, devices) =>
+      connection.transaction(() => {
+        const known = sealedFor(id);
+        if (known === null) return;
+        const added = devices.map(sealedEntry).filter((entry) => !known.some((other) => other.equals(entry)));
+        if (added.length > 0) keepSealedFor(id, [...known, ...added]);
+      }),
+
+    takeSealedFor: (id, device) =>
+      connection.transaction(() => {
+        const known = sealedFor(id) ?? [];
+        const wanted = sealedEntry(device);
+        const left = known.filter((entry) => !entry.equals(wanted));
+        if (left.length === known.length) return false;
+        keepSealedFor(id, left);
+        return true;
+      }),
+
     count: () => Number(connection.value('SELECT count(*) FROM message')),
   };
+}
+
+const notUnread = 'DELETE FROM unread WHERE conversation_id = ? AND sort_at = ? AND sequence = ?';
+
+/** See migrations/0003-healing.ts. */
+const sealedEntryBytes = 20;
+
+function sealedEntry({ deviceId, identityKey }: SealedFor): Buffer {
+  const entry = Buffer.alloc(sealedEntryBytes);
+  entry.writeUInt32BE(deviceId);
+  entry.set(identityKey.subarray(0, sealedEntryBytes - 4), 4);
+  return entry;
 }
 
 /** Every word of the text, each as the beginning of a word or, where a script has no spaces, of a run of signs. */

@@ -1,7 +1,15 @@
 /** Serialised sessions, by (identity key, device id): never by address or transport. */
 import { bytes, integer } from '../columns.ts';
-import type { Connection } from '../connection.ts';
-import type { Store } from '../records.ts';
+import type { Connection, Row } from '../connection.ts';
+import type { SessionRow, Store } from '../records.ts';
+
+function session(row: Row): SessionRow {
+  return {
+    identityKey: bytes(row, 'identity_key', 32),
+    deviceId: integer(row, 'device_id'),
+    state: bytes(row, 'state'),
+  };
+}
 
 export function sessionRepository(connection: Connection): Store['sessions'] {
   return {
@@ -11,11 +19,7 @@ export function sessionRepository(connection: Connection): Store['sessions'] {
         deviceId,
       ]);
       if (row === null) return null;
-      return connection.decode(() => ({
-        identityKey: bytes(row, 'identity_key', 32),
-        deviceId: integer(row, 'device_id'),
-        state: bytes(row, 'state'),
-      }));
+      return connection.decode(() => session(row));
     },
     put: (row) => {
       connection.run(
@@ -29,6 +33,10 @@ export function sessionRepository(connection: Connection): Store['sessions'] {
     },
     clear: () => {
       connection.run('DELETE FROM session');
+    },
+    list: () => {
+      const rows = connection.all('SELECT * FROM session');
+      return connection.decode(() => rows.map(session));
     },
   };
 }
