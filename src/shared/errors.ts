@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'encryption.no-devices'
   | 'encryption.no-usable-device'
   | 'encryption.bad-bundle'
+  | 'encryption.not-let-in'
   | 'encryption.malformed'
   | 'encryption.not-for-us'
   | 'encryption.no-session'
@@ -51,6 +52,8 @@ export type ErrorCode =
   | 'encryption.unreadable'
   | 'encryption.new-own-device'
   // what a person asked for
+  | 'encryption.removed-device-back'
+  | 'encryption.own-device-judged'
   | 'request.malformed'
   | 'request.unknown-command'
   | 'contact.unknown'
@@ -67,6 +70,11 @@ export type ErrorCode =
   | 'link.not-allowed'
   | 'host.unsupported'
   | 'internal';
+  // somebody's code: an `xmpp:` link with the fingerprints of their devices
+  | 'trust.malformed'
+  | 'trust.somebody-else'
+  | 'trust.not-a-contact'
+  | 'trust.this-device'
 
 /**
  * An expected failure, as data. `what` and `action` are plain English for a person (no jargon, no codes, no secrets,

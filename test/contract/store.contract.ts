@@ -418,6 +418,9 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         expect(store.statements.about(jid('tybalt'))).toEqual([phone, { ...here, trust: 'undecided', saidAt: 6 }]);
         expect(store.statements.by(bytes(32, 9))).toEqual([phone, own]);
         expect(store.statements.about(jid('nurse'))).toEqual([]);
+        expect(store.statements.countBy(bytes(32, 9))).toBe(2);
+        expect(store.statements.get(own)).toEqual(own);
+        expect(store.statements.get({ ...own, about: jid('tybalt'), keyId: bytes(32, 2) })).toBeNull();
         store.statements.remove(phone);
         expect(store.statements.by(bytes(32, 9))).toEqual([own]);
         store.statements.removeAbout(jid('tybalt'));

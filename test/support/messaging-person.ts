@@ -17,6 +17,8 @@ import { Outbox } from '../../src/main/messaging/outbox.ts';
 import { Speaker } from '../../src/main/messaging/say.ts';
 import { SessionCare } from '../../src/main/messaging/session-care.ts';
 import { openStore } from '../../src/main/storage/open-store.ts';
+import { Trust } from '../../src/main/messaging/trust.ts';
+import { TrustCodes } from '../../src/main/messaging/trust-codes.ts';
 import type { Store } from '../../src/main/storage/records.ts';
 import type { Arrival, Taking, Transport } from '../../src/main/transports/transport.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
@@ -55,6 +57,8 @@ export class MessagingPerson {
   ownAddresses: readonly string[] = [];
   readonly learned: [ContactId, readonly string[]][] = [];
   ownDevicesTold = 0;
+  readonly trust: Trust;
+  readonly codes: TrustCodes;
   /** The account's transport while signed in; see memory-server.ts. */
   account: Transport | null = null;
   catchingUp = false;
@@ -112,6 +116,7 @@ export class MessagingPerson {
     this.speaker = new Speaker(this.context, this.outbox, this.directory);
     this.care = new SessionCare(this.context, this.directory, this.outbox);
     this.gaps = new Gaps(this.context, signal);
+        trustDue: (owner) => this.trust.attend(owner),
     this.reader = new EnvelopeReader(this.context, this.outbox, this.gaps);
     this.inbox = new Inbox(this.context, this.directory, this.care, this.reader);
   }
@@ -128,6 +133,8 @@ export class MessagingPerson {
       return { reachable: others.length > 0, devices: others.map((other) => other.deviceId) };
     },
     send: async (stanza, target) => {
+    this.trust = new Trust(this.context, this.directory, this.outbox);
+    this.codes = new TrustCodes(this.context, this.directory, this.trust);
       const others = (this.#links.get(target.address) ?? []).filter((other) => target.devices.includes(other.deviceId));
       if (others.length === 0) return fail('transport.unreachable', 'No link.');
       const text = stanza.toString();

@@ -2,6 +2,8 @@
 import { type AppError, appError, ok, type Result } from '../../shared/errors.ts';
 import type { Notice } from '../../shared/model.ts';
 import { ownDeviceNews, ownDeviceNewsSeen } from '../messaging/own-device-news.ts';
+import { rollbackNews, rollbackNewsSeen } from '../messaging/rollback-guard.ts';
+import { ownDeviceJudged, ownDeviceJudgedSeen } from '../messaging/trust-news.ts';
 import { inspectProfile, openProfile } from '../storage/open-profile.ts';
 import type { Store } from '../storage/records.ts';
 import { forgetSalvage, salvageError } from '../storage/salvage-report.ts';
@@ -21,6 +23,9 @@ export type FoundProfile = 'none' | 'openable' | 'locked' | AppError;
 export const salvageNotice = 'salvage';
 
 const ownDeviceNotice = 'own-device';
+const removedDeviceNotice = 'removed-device';
+
+const judgedNotice = 'own-device-judged';
 
 const newOwnDevice = appError(
   'encryption.new-own-device',
@@ -72,13 +77,30 @@ export async function openFoundProfile(
 
 /** What came up while the profile was open, or in an earlier run. */
 export function profileNotices(store: Store): Notice[] {
-  const at = ownDeviceNews(store);
-  return at === null ? [] : [{ id: ownDeviceNotice, level: 'warning', error: newOwnDevice, at }];
+  const notices: Notice[] = [];
+  const device = ownDeviceNews(store, 'appeared');
+  if (device !== null) notices.push({ id: ownDeviceNotice, level: 'warning', error: newOwnDevice, at: device });
+  const returned = ownDeviceNews(store, 'back');
+  if (returned !== null) {
+    notices.push({ id: removedDeviceNotice, level: 'warning', error: removedDeviceBack, at: returned });
+  }
+  const judged = ownDeviceJudged(store);
+  if (judged) {
+    const action = 'If you did not do this, look at your list of devices.';
+    const error = appError('encryption.own-device-judged', judged.what, action);
+    notices.push({ id: judgedNotice, level: 'info', error, at: judged.at });
+  }
+  const back = rollbackNews(store);
+  if (back !== null) notices.push({ id: rolledBackNotice, level: 'warning', error: rolledBack, at: back });
+  return notices;
 }
 
 export function noticeDismissed(store: Store, id: string): void {
   if (id === salvageNotice) forgetSalvage(store);
-  if (id === ownDeviceNotice) ownDeviceNewsSeen(store);
+  if (id === ownDeviceNotice) ownDeviceNewsSeen(store, 'appeared');
+  if (id === removedDeviceNotice) ownDeviceNewsSeen(store, 'back');
+  if (id === judgedNotice) ownDeviceJudgedSeen(store);
+  if (id === rolledBackNotice) rollbackNewsSeen(store);
 }
 
 /** The error a person should see when the disk is to blame; null when it is a bug. */

@@ -11,6 +11,8 @@ import { SessionCare } from '../messaging/session-care.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
 import type { ContactRecord, Store } from '../storage/records.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
+import { Trust } from '../messaging/trust.ts';
+import { TrustCodes } from '../messaging/trust-codes.ts';
 import { Account } from './account.ts';
 import type { EventHub } from './event-hub.ts';
 import { Nearby, type NearbyOptions } from './nearby.ts';
@@ -49,6 +51,8 @@ export class RunningProfile {
   readonly #hub: EventHub;
   /** By what each contact is recognised: only a change of that concerns the direct transport. */
   readonly #addresses = new Map<ContactId, string>();
+  readonly trust: Trust;
+  readonly trustCodes: TrustCodes;
   /** Contacts whose device list is being asked for. */
   readonly #asking = new Map<ContactId, { again: boolean }>();
   /** As last seen: from whom presence, and with it device lists, begin to come. */
@@ -90,6 +94,7 @@ export class RunningProfile {
       catchingUp: () => this.account.catchingUp(),
       archiveComplete: () => this.account.archiveComplete(),
     };
+        trustDue: (owner) => this.trust.attend(owner),
     this.context = context;
     this.directory = new KeyDirectory(context, signal);
     this.outbox = new Outbox(context, this.directory, signal);
@@ -106,6 +111,8 @@ export class RunningProfile {
           this.outbox.kickAll();
           this.tellAllConversations();
         },
+    this.trust = new Trust(context, this.directory, this.outbox);
+    this.trustCodes = new TrustCodes(context, this.directory, this.trust);
         onOnline: () => {
           this.directory.forgetLists();
           void this.directory.announce();
@@ -142,6 +149,7 @@ export class RunningProfile {
     );
     this.views = new Views(context, this.directory, (contact) => this.account.presenceOf(contact));
     this.#maintenance = setInterval(() => this.#maintain(), maintenancePeriod);
+          this.trust.attendAll();
     this.#maintenance.unref();
     gaps.load();
   }
@@ -187,6 +195,7 @@ export class RunningProfile {
   tellAllConversations(): void {
     for (const { id } of this.store.conversations.list()) this.tellConversation(id);
   }
+    this.trust.attendAll();
 
   tellContact(id: ContactId): void {
     this.#hub.emitSoon(`contact ${id}`, () => {
@@ -221,6 +230,14 @@ export class RunningProfile {
 
   #directReachChanged(contactId: ContactId | null): void {
     if (contactId === null) {
+  /** Who gets messages depends on it: what waited may go, and what would have gone may wait. */
+  trustPolicyChanged(): void {
+    for (const { id } of this.store.contacts.list()) this.tellContact(id);
+    this.tellOwnDevices();
+    this.tellAllConversations();
+    this.trust.attendAll();
+  }
+
       this.outbox.kickAll();
       this.tellAllConversations();
       return;

@@ -14,6 +14,8 @@ export interface MessagingEvents {
   contactRemoved(id: ContactId, conversation: ConversationId | null): void;
   /** A device appeared on our own account, or one has another key now. */
   ownDevices(): void;
+  /** Devices of this owner are judged, or appeared without keys: others are to be told, or keys to be asked for. */
+  trustDue(owner: ContactId | 'self'): void;
   /** A text arrived that nobody has seen yet. */
   arrived(message: Message): void;
 }

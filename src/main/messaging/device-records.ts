@@ -6,6 +6,8 @@ import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import { ownDeviceAppeared } from './own-device-news.ts';
 
+import { believe, namesOf } from './trust-belief.ts';
+import { tellChanges } from './trust-news.ts';
 export type Owner = ContactId | 'self';
 
 /**
@@ -23,9 +25,27 @@ export function firstTrust(devices: readonly DeviceRecord[]): TrustState {
   return devices.every((device) => device.trust === 'blind') ? 'blind' : 'undecided';
 }
 
-/** Messages go to it, and its word about them (receipts, markers, who it is) counts. */
-export function isLetIn(device: DeviceRecord | null): boolean {
-  return device?.trust === 'blind' || device?.trust === 'verified';
+/**
+ * Which devices messages go to, and whose word about them (receipts, markers, who it is) counts. With strict trust only
+ * verified ones: those that were let in blindly wait meanwhile.
+ */
+export function lettingIn(context: MessagingContext): (device: DeviceRecord | null) => boolean {
+  const { blindTrust } = context.store.settings.get();
+  return (device) => device?.trust === 'verified' || (blindTrust && device?.trust === 'blind');
+}
+
+/** Activity is known to this many milliseconds: each message would be a write and an event. */
+const seenStep = 10 * 60 * 1000;
+const day = 24 * 60 * 60 * 1000;
+
+/** `seenAt`: when it said something, as far as is known; a server may say what it likes, but not in the future. */
+function lastSeen(context: MessagingContext, before: number | null, seenAt: number | undefined): number | null {
+  if (seenAt === undefined) return before;
+  const now = context.now();
+  const at = Math.min(seenAt, now);
+  // One that is ahead of our clock was noted by a clock that was wrong.
+  const isGood = before !== null && before < now + day;
+  return isGood && at < before + seenStep ? before : at;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -67,11 +87,30 @@ export function learnDevice(
   if (existing && !changedKey && isUnchanged(existing, record)) return;
   if (!existing && others.length >= maxDevicesKnown) return;
   devices.put(record);
-  if (!isThisDevice) after(() => announceChange(context, owner));
-  if (owner !== 'self' && (changedKey || (!existing && others.length > 0))) {
-    tellConversation(context, after, owner, record, Boolean(changedKey));
+  if (isThisDevice) return;
+  if (owner === 'self' && (!existing || learned.seenAt !== undefined)) noteSignOfLife(context, learned.deviceId);
+  after(() => announceChange(context, owner));
+  const isNews = Boolean(changedKey) || !existing;
+  const keyIsNew = record.identityKey !== null && (Boolean(changedKey) || !existing?.identityKey);
+  // It may have been spoken about before it was seen.
+  const changes = keyIsNew ? believe(context, [record]) : [];
+  const judged = devices.get(owner, record.deviceId) ?? record;
+  if (owner !== 'self' && isNews && (changedKey || others.length > 0)) {
+    tellConversation(context, after, owner, judged, Boolean(changedKey));
   }
-  if (owner === 'self' && !isThisDevice && (changedKey || !existing)) ownDeviceAppeared(context, after);
+  if (owner === 'self' && isNews && judged.trust !== 'verified') ownDeviceAppeared(context, after);
+  tellChanges(context, after, changes);
+  if (needsKeys(context, record)) after(() => context.events.trustDue(owner));
+}
+
+/**
+ * Keys are fetched when something is encrypted for a device. One that gets nothing would stay without, and nobody could
+ * compare them; or one was announced in a code, and is known by its key alone.
+ */
+export function needsKeys(context: MessagingContext, device: DeviceRecord): boolean {
+  if (!device.active || device.identityKey !== null) return false;
+  if (!lettingIn(context)(device)) return true;
+  return namesOf(context, device.owner).some((name) => context.store.statements.about(name).length > 0);
 }
 
 function changedTrust(existing: DeviceRecord, others: readonly DeviceRecord[]): TrustState {
@@ -103,7 +142,7 @@ function tellConversation(
 ): void {
   const contact = context.store.contacts.get(owner);
   if (!contact) return;
-  const waits = record.trust === 'undecided' ? ' It gets no messages until you let it in.' : '';
+  const waits = lettingIn(context)(record) ? '' : ' It gets no messages until you let it in.';
   const what = changedKey ? `A device of ${contact.name} has a new key.` : `${contact.name} uses a new device.`;
   insertSystemMessage(context, after, conversationWith(context, owner).id, 'new-device', what + waits, {
     owner,

@@ -22,6 +22,7 @@ import type { Asker } from './resend.ts';
 import { type Envelope, readEnvelope } from './sce-envelope.ts';
 import { contactFor, type Sender } from './sender.ts';
 import { bodyElement, bodyIn } from './text-body.ts';
+import { takeTrustMessage } from './trust-receiving.ts';
 import { lineOf, putInPlaceOf } from './undecryptable-line.ts';
 import { freeId } from './wire-id.ts';
 
@@ -70,6 +71,7 @@ export class EnvelopeReader {
 
   #takeFrom(contact: ContactRecord, taken: Taken, envelope: Envelope, after: AfterCommit): boolean {
     const { content } = envelope;
+    takeTrustMessage(this.#context, after, { owner: contact.id, ...taken }, contact, envelope);
     const letIn = lettingIn(this.#context)(this.#context.store.devices.get(contact.id, taken.deviceId));
     if (letIn) {
       for (const id of receiptsIn(content)) this.#outbox.acknowledged(contact.id, taken.deviceId, id, after);
@@ -116,6 +118,7 @@ export class EnvelopeReader {
     const contact = to === null ? outer : contactFor(this.#context, to);
     const honest = (from === null || isOwnAddress(this.#context, from)) && (!outer || outer.id === contact?.id);
     if (!honest) return fail('encryption.mismatch', 'A message was not written for this conversation.');
+    takeTrustMessage(this.#context, after, { owner: 'self', ...taken }, null, envelope);
     if (!contact) return ok({ answered: false });
     // Only the server says that a device is ours: one the person has not let in never speaks as them.
     if (!lettingIn(this.#context)(this.#context.store.devices.get('self', taken.deviceId))) {

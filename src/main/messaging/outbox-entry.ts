@@ -90,8 +90,8 @@ export function isFinished(entry: OutboxEntry): boolean {
     // Only the server brings it to an own device of the legacy format, and it does so with the contact's.
     if (target.owner === 'self' && entry.silent.has(target.deviceId)) return true;
     if (target.state === 'accepted') {
-      return target.owner === 'self' || entry.row.kind === 'control' || entry.silent.has(target.deviceId);
+      return target.owner === 'self' || entry.row.kind !== 'text' || entry.silent.has(target.deviceId);
     }
-    return target.state === 'failed' && entry.row.kind === 'control';
+    return target.state === 'failed' && entry.row.kind !== 'text';
   });
 }

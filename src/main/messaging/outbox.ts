@@ -13,9 +13,11 @@ import { type AfterCommit, inTransaction, type MessagingContext } from './contex
 import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { entryOf, isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
+import { partyOf } from './recipients.ts';
 import { resealFor } from './reseal.ts';
 import { contentXml, plainDeviceId, prepareToSeal, readyToSeal, seal } from './seal.ts';
 import { Transmitter } from './transmitter.ts';
+import { owe } from './trust-news.ts';
 import { WakeTimers } from './wake-timers.ts';
 
 /** How soon content is looked at again that could not be encrypted. */
@@ -28,7 +30,7 @@ const keepAccepted = 7 * 24 * 60 * 60 * 1000;
 export interface Queued {
   readonly messageId: MessageId;
   readonly contactId: ContactId;
-  readonly kind: 'text' | 'control';
+  readonly kind: OutboxRecord['kind'];
   readonly content: readonly Element[];
   readonly preference: RoutePreference;
   readonly choice: RouteChoice | null;
@@ -89,7 +91,8 @@ export class Outbox {
       createdAt: queued.at ?? this.#context.now(),
     });
     const contact = store.contacts.get(queued.contactId);
-    const first = !this.#queue(queued.contactId).some((entry) => entry.row.stage === 'plaintext');
+    const isWaiting = ({ row: { stage, kind } }: OutboxEntry): boolean => stage === 'plaintext' && kind !== 'trust';
+    const first = queued.kind !== 'trust' && !this.#queue(queued.contactId).some(isWaiting);
     const mayAnswer = this.#context.mayEncrypt() && (queued.kind === 'text' || !this.#context.catchingUp());
     if (contact && first && mayAnswer && readyToSeal(this.#context, this.#directory, contact)) {
       seal(this.#context, this.#directory, row, after);
@@ -289,11 +292,15 @@ export class Outbox {
       return;
     }
     // What it would have told (this arrived, that was read) is told anew instead.
-    if (entry.row.kind === 'control' && entry.stanzaId === entry.row.messageId) {
+    if (entry.row.kind !== 'text' && entry.stanzaId === entry.row.messageId) {
       this.onSignsUnreadable(entry.row.contactId, devices);
     }
     const error = appError('encryption.unreadable', 'Their device could not decrypt this message.', 'Send it again.');
-    inTransaction(this.#context, (after) => this.#transmitter.giveUp(entry, error, after, devices));
+    inTransaction(this.#context, (after) => {
+      this.#transmitter.giveUp(entry, error, after, devices);
+      // Whom we trust is told anew when something is told again: not at once, over a session that just failed.
+      if (entry.row.kind === 'trust') owe(this.#context.store, [entry.row.contactId]);
+    });
   }
 
   /** Set by whoever keeps sessions alive: these devices could not read a receipt, a marker or the like. */
@@ -332,7 +339,7 @@ export class Outbox {
 
   async #pump(contactId: ContactId): Promise<void> {
     const queue = this.#queue(contactId);
-    const contact = this.#context.store.contacts.get(contactId);
+    const contact = partyOf(this.#context, contactId);
     if (!contact) return;
     let prepared = false;
     let blocked = false;
@@ -346,13 +353,16 @@ export class Outbox {
       if (entry.failed) continue;
       if (entry.row.stage === 'plaintext') {
         if (!this.#context.mayEncrypt()) continue;
-        if (blocked || (entry.row.kind === 'control' && this.#context.catchingUp())) continue;
+        if (entry.row.kind !== 'text' && this.#context.catchingUp()) continue;
+        // What trust messages say holds in any order, and they wait for verified devices alone: nothing waits for them.
+        const isTrust = entry.row.kind === 'trust';
+        if (blocked && !isTrust) continue;
         if (!prepared) {
           await prepareToSeal(this.#context, this.#directory, contactId, entry.row.preference !== 'direct');
           prepared = true;
         }
-        blocked = !this.#seal(entry);
-        if (blocked) {
+        if (!this.#seal(entry)) {
+          blocked ||= !isTrust;
           this.#timers.wakeAt(contactId, this.#context.now() + sealAgain);
           continue;
         }

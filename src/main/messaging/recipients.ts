@@ -10,7 +10,7 @@ import {
 import type { DeviceReach } from '../../shared/routing.ts';
 import type { ContactRecord, DeviceRecord } from '../storage/records.ts';
 import { accountOf, type MessagingContext, selfOf } from './context.ts';
-import { isLetIn } from './device-records.ts';
+import { firstTrust, lettingIn } from './device-records.ts';
 
 export interface AddressPair {
   readonly from: Address;
@@ -56,9 +56,40 @@ export function linkedDevices(context: MessagingContext, contact: ContactRecord)
  */
 export function contactDevices(context: MessagingContext, contact: ContactRecord): DeviceRecord[] {
   const linked = linkedDevices(context, contact);
-  const known = context.store.devices.of(contact.id).filter(isLetIn);
+  const known = context.store.devices.of(contact.id);
   const current = known.filter((device) => device.active || linked.has(device.deviceId));
-  return current.length > 0 ? current : known.filter((device) => device.identityKey !== null);
+  const letIn = lettingIn(context);
+  // Devices of the past are written to when none is announced any more, not in place of those that wait to be let in.
+  return current.length > 0
+    ? current.filter(letIn)
+    : known.filter((device) => device.identityKey !== null && letIn(device));
+}
+
+/** The queue of what is for our own other devices alone; contacts have ids of another form. */
+export const ownQueue = 'self' as ContactId;
+
+/** Whom a queue is for. For our own devices: ourselves, as far as the account brings something to them. */
+export function partyOf(context: MessagingContext, queue: ContactId): ContactRecord | null {
+  if (queue !== ownQueue) return context.store.contacts.get(queue);
+  const jid = accountOf(context)?.jid;
+  const { name } = selfOf(context);
+  return jid ? { id: queue, name, jid, xid: null, subscription: 'both', xidShared: true, addedAt: 0 } : null;
+}
+
+/** Devices that may be told whom we trust (XEP-0434 §5.2): verified, and reading the format that seals in who says it. */
+export function verifiedDevices(context: MessagingContext, party: ContactRecord): DeviceRecord[] {
+  const devices = party.id === ownQueue ? ownOtherDevices(context) : contactDevices(context, party);
+  return devices.filter((device) => device.trust === 'verified' && device.wire === 'omemo2');
+}
+
+/** They have devices that could be written to if the person let them in. */
+export function waitsForTrust(context: MessagingContext, contact: ContactRecord): boolean {
+  if (contactDevices(context, contact).length > 0) return false;
+  const letIn = lettingIn(context);
+  const linked = linkedDevices(context, contact);
+  return context.store.devices
+    .of(contact.id)
+    .some((device) => !letIn(device) && (device.active || device.identityKey !== null || linked.has(device.deviceId)));
 }
 
 /** A device of theirs has shown us its keys, ever. */
@@ -69,9 +100,10 @@ export function hasHadEncryption(context: MessagingContext, contact: ContactReco
 /** Our other devices that get a copy. */
 export function ownOtherDevices(context: MessagingContext): DeviceRecord[] {
   const self = selfOf(context);
+  const letIn = lettingIn(context);
   return context.store.devices
     .of('self')
-    .filter((device) => device.active && device.deviceId !== self.deviceId && isLetIn(device));
+    .filter((device) => device.active && device.deviceId !== self.deviceId && letIn(device));
 }
 
 export function serverReaches(context: MessagingContext, address: BareJid | null): boolean {
@@ -91,9 +123,11 @@ export function contactReach(context: MessagingContext, contact: ContactRecord):
     server: server && (device.active || !anyAnnounced),
   }));
   // A device that just connected is reachable before its keys are known.
-  const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
+  const all = context.store.devices.of(contact.id);
+  const known = new Set(all.map((device) => device.deviceId));
+  const isLetIn = firstTrust(all) === 'blind' && context.store.settings.get().blindTrust;
   for (const id of linked) {
-    if (!known.has(id)) reach.push({ ref: deviceRef(contact.id, id), direct: true, server: false });
+    if (!known.has(id) && isLetIn) reach.push({ ref: deviceRef(contact.id, id), direct: true, server: false });
   }
   return reach;
 }

@@ -22,7 +22,10 @@ import {
   hasHadEncryption,
   linkedDevices,
   ownOtherDevices,
+  ownQueue,
+  partyOf,
   serverReaches,
+  verifiedDevices,
   waitsForTrust,
 } from './recipients.ts';
 import { sceNamespace, writeEnvelope } from './sce-envelope.ts';
@@ -46,7 +49,7 @@ export async function prepareToSeal(
   contactId: ContactId,
   mayAskServer: boolean,
 ): Promise<void> {
-  const contact = context.store.contacts.get(contactId);
+  const contact = partyOf(context, contactId);
   if (!contact) return;
   const server = mayAskServer && serverReaches(context, contact.jid);
   if (server && contact.jid && directory.listDoubtful(contact.id)) await directory.fetchList(contact.id, contact.jid);
@@ -55,9 +58,9 @@ export async function prepareToSeal(
   const ask = (owner: Owner, record: ContactRecord | null, deviceId: DeviceId): void => {
     if (!directory.recentlyFailed(owner, deviceId)) asked.push(directory.fetchBundle(owner, record, deviceId));
   };
-  const linked = linkedDevices(context, contact);
+  const linked = contactId === ownQueue ? new Set<DeviceId>() : linkedDevices(context, contact);
   for (const deviceId of linked) if (!known.has(deviceId)) ask(contact.id, contact, deviceId);
-  for (const device of contactDevices(context, contact)) {
+  for (const device of contactId === ownQueue ? [] : contactDevices(context, contact)) {
     const reachable = linked.has(device.deviceId) || server;
     if (reachable && !canEncryptTo(context, directory, device)) ask(contact.id, contact, device.deviceId);
   }
@@ -96,12 +99,13 @@ export function seal(
   row: OutboxRecord,
   after: AfterCommit,
 ): Sealed {
-  const contact = context.store.contacts.get(row.contactId);
+  const contact = partyOf(context, row.contactId);
   const pair = contact ? addressPair(context, contact) : null;
   if (!contact || !pair) return 'waiting';
   const parsed = parseElement(row.stanza);
   if (!parsed.ok) throw new Error('outbox content is not XML');
   const content = parsed.value.getChildElements();
+  if (row.kind === 'trust') return sealTrust(context, directory, row, contact, pair, content);
   const devices = contactDevices(context, contact);
   if (waitsForTrust(context, contact)) {
     showWaitingForTrust(context, row, contact, after);
@@ -117,6 +121,24 @@ export function seal(
   );
   showEncryption(context, row, wires.includes('omemo2') ? 'omemo2' : 'omemo-legacy', after);
   after(() => context.log('debug', 'sealed', { devices: sealed.targets.length }));
+  return 'sealed';
+}
+
+/** Trust messages: for verified devices and nobody else; for none, when none is verified any more. */
+function sealTrust(
+  context: MessagingContext,
+  directory: KeyDirectory,
+  row: OutboxRecord,
+  party: ContactRecord,
+  pair: AddressPair,
+  content: readonly Element[],
+): Sealed {
+  const devices = verifiedDevices(context, party);
+  const plaintext = writeEnvelope({ content, from: pair.from, to: pair.to, time: row.createdAt }, context.random);
+  const sealed = encryptFor(context, directory, devices, plaintext);
+  if (devices.length > 0 && sealed.targets.length === 0) return 'waiting';
+  const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, party.id, sealed, null);
+  context.store.outbox.setEncrypted(row.id, stanza.toString(), sealed.targets);
   return 'sealed';
 }
 

@@ -32,7 +32,8 @@ export function writeSealed(
           payload: current.payload,
           recipients: [
             { jid: pair.to, keys: current.keysOf(contactId) },
-            { jid: pair.from, keys: current.keysOf('self') },
+            // To our own devices both ends are the same.
+            { jid: pair.from, keys: pair.from === pair.to ? [] : current.keysOf('self') },
           ],
         }
       : null,

@@ -280,6 +280,8 @@ export interface Store {
     about(about: TrustStatement['about']): TrustStatement[];
     by(saidBy: Uint8Array | null): TrustStatement[];
     /** Takes the place of what the same one said about the same key before. */
+    countBy(saidBy: Uint8Array | null): number;
+    get(key: Pick<TrustStatement, 'about' | 'keyId' | 'saidBy'>): TrustStatement | null;
     put(statement: TrustStatement): void;
     remove(statement: Pick<TrustStatement, 'about' | 'keyId' | 'saidBy'>): void;
     removeAbout(about: TrustStatement['about']): void;

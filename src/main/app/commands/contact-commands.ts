@@ -4,6 +4,7 @@ import { parseUserJid } from '../../../shared/jid.ts';
 import type { Contact, ContactId } from '../../../shared/model.ts';
 import { inTransaction } from '../../messaging/context.ts';
 import { conversationWith } from '../../messaging/conversation-timeline.ts';
+import { namesOf } from '../../messaging/trust-belief.ts';
 import type { ContactRecord } from '../../storage/records.ts';
 import { cleanName } from '../clean-name.ts';
 import type { RunningProfile } from '../running-profile.ts';
@@ -21,7 +22,10 @@ export function contactCommands(
   const remove = (contact: ContactRecord): void => {
     const conversation = store.conversations.byContact(contact.id);
     profile.outbox.forget(contact.id);
-    store.contacts.remove(contact.id);
+    inTransaction(profile.context, () => {
+      for (const name of namesOf(profile.context, contact.id)) store.statements.removeAbout(name);
+      store.contacts.remove(contact.id);
+    });
     profile.tellRemoved(contact.id, conversation?.id ?? null);
   };
 

@@ -25,14 +25,7 @@ export function deviceCommands(
       if (trust === 'verified' && !record.identityKey) {
         return fail('encryption.no-devices', 'The keys of this device are not known yet.', 'Try again in a moment.');
       }
-      store.devices.put({ ...record, trust });
-      if (owner === 'self') {
-        profile.tellOwnDevices();
-        profile.outbox.kickAll();
-      } else {
-        context.events.contact(owner);
-        profile.outbox.kick(owner);
-      }
+      profile.trust.judge(owner, [{ device: record, trust }]);
       return ok(null);
     },
 
@@ -45,11 +38,18 @@ export function deviceCommands(
     },
 
     'devices.remove'({ ref }) {
-      const record = ownDevice(ref);
-      if (!record) return fail('contact.unknown', 'This device does not exist any more.');
-      store.devices.put({ ...record, active: false, trust: 'distrusted' });
-      profile.tellOwnDevices();
-      profile.outbox.kickAll();
+      const { owner, deviceId } = partsOf(ref);
+      if (isThisDevice(owner, deviceId)) {
+        return fail('device.is-this-one', 'This is the device you are using.', 'Sign out of the account instead.');
+      }
+      const record = owner === 'self' ? store.devices.get('self', deviceId) : null;
+      if (!record) return unknown;
+      profile.trust.judge('self', [{ device: record, trust: 'distrusted' }]);
+      inTransaction(context, (after) => {
+        profile.trust.judgeIn('self', [{ device: record, trust: 'distrusted' }], [], after);
+        removeOwnDevice(context, record);
+      });
+      void profile.directory.announce();
       return ok(null);
     },
   };

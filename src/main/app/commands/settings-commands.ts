@@ -22,9 +22,11 @@ export function settingsCommands(
     },
     'settings.get': () => ok(store.settings.get()),
     'settings.set'({ settings: changed }) {
-      const settings = { ...store.settings.get(), ...changed };
+      const before = store.settings.get();
+      const settings = { ...before, ...changed };
       store.settings.set(settings);
       hub.emit({ type: 'settings', settings });
+      if (settings.blindTrust !== before.blindTrust) profile.trustPolicyChanged();
       return ok(settings);
     },
   };

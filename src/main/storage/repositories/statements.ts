@@ -26,6 +26,16 @@ export function statementRepository(connection: Connection): Store['statements']
       many(connection.all('SELECT * FROM trust_statement WHERE about = ? ORDER BY said_at, rowid', [about])),
     by: (saidBy) =>
       many(connection.all('SELECT * FROM trust_statement WHERE said_by = ? ORDER BY said_at, rowid', [stored(saidBy)])),
+    countBy: (saidBy) =>
+      Number(connection.value('SELECT count(*) FROM trust_statement WHERE said_by = ?', [stored(saidBy)])),
+    get: ({ about, keyId, saidBy }) => {
+      const row = connection.get('SELECT * FROM trust_statement WHERE about = ? AND key_id = ? AND said_by = ?', [
+        about,
+        keyId,
+        stored(saidBy),
+      ]);
+      return row === null ? null : connection.decode(() => statement(row));
+    },
     put: ({ about, keyId, saidBy, trust, saidAt }) => {
       connection.run(
         `INSERT INTO trust_statement (about, key_id, said_by, trust, said_at) VALUES (?, ?, ?, ?, ?)
