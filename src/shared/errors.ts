@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'profile.not-ready'
   | 'profile.disk-full'
   | 'profile.unreadable'
+  | 'profile.rolled-back'
   // the XMPP account
   | 'account.bad-jid'
   | 'account.wrong-password'

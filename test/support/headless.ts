@@ -43,7 +43,8 @@ export class Headless {
     if (options.keyFile !== false && !existsSync(keyFile)) writeFileSync(keyFile, randomBytes(32).toString('hex'));
     const words = [host, '--profile', join(options.folder, 'profile'), ...(options.arguments ?? [])];
     if (options.keyFile !== false) words.push('--key-file', keyFile);
-    this.#child = spawn(process.execPath, words, { env: { ...process.env, ...options.environment } });
+    const own = { XDG_STATE_HOME: join(options.folder, 'state') };
+    this.#child = spawn(process.execPath, words, { env: { ...process.env, ...own, ...options.environment } });
     this.exited = new Promise((resolve) => this.#child.once('exit', (code) => resolve(code)));
     this.#child.once('close', () => {
       for (const { reject } of this.#waiting.values()) reject(new Died(`ended: ${this.#log.slice(-5).join(' | ')}`));

@@ -48,6 +48,7 @@ export class MemoryServer {
       await this.#hand(person, stanza, from, 'archive', String(id));
     }
     person.catchingUp = false;
+    person.guard?.caughtUp();
     person.care.caughtUp();
     person.reader.caughtUp();
     await person.directory.announce();

@@ -14,6 +14,7 @@ import { Gaps } from '../../src/main/messaging/gaps.ts';
 import { Inbox } from '../../src/main/messaging/inbox.ts';
 import { KeyDirectory } from '../../src/main/messaging/key-directory.ts';
 import { Outbox } from '../../src/main/messaging/outbox.ts';
+import { type OutsideMarker, RollbackGuard } from '../../src/main/messaging/rollback-guard.ts';
 import { Speaker } from '../../src/main/messaging/say.ts';
 import { SessionCare } from '../../src/main/messaging/session-care.ts';
 import { openStore } from '../../src/main/storage/open-store.ts';
@@ -37,6 +38,15 @@ export type Fate = () => {
 export interface PersonOptions {
   /** Another device of this person: the same XID. */
   readonly deviceOf?: MessagingPerson;
+  /** A profile that exists already, as `profile` of the person who made it. */
+  readonly profile?: Profile;
+  /** Watches for old copies of the profile, with this outside it (null: nothing is kept outside). */
+  readonly marker?: OutsideMarker | null;
+}
+
+export interface Profile {
+  readonly folder: string;
+  readonly key: Uint8Array;
 }
 
 export class MessagingPerson {
@@ -69,24 +79,32 @@ export class MessagingPerson {
   now = Date.UTC(2026, 10, 23, 12);
   readonly #links = new Map<string, MessagingPerson[]>();
   readonly #life = new AbortController();
-  readonly #folder: string;
+  readonly profile: Profile;
+  /** Only with `PersonOptions.marker`. */
+  readonly guard: RollbackGuard | null;
 
   constructor(name: string, options: PersonOptions = {}) {
     this.name = name;
-    this.#folder = mkdtempSync(join(tmpdir(), 'bothy-messaging-'));
-    const opened = openStore({ path: join(this.#folder, 'bothy.db'), key: nearbyCrypto.randomBytes(48) });
+    this.profile = options.profile ?? {
+      folder: mkdtempSync(join(tmpdir(), 'bothy-messaging-')),
+      key: nearbyCrypto.randomBytes(48),
+    };
+    const { folder, key } = this.profile;
+    const opened = openStore({ path: join(folder, 'bothy.db'), key: key.slice(), keyIsProven: true });
     if (!opened.ok) throw new Error(opened.error.code);
     this.store = opened.value.store;
-    const self = makeSelf(name, nearbyCrypto.randomBytes, this.now);
-    const person = options.deviceOf ? selfOf(options.deviceOf.context) : self;
-    this.store.self.put({ ...self, xid: person.xid, xidSeed: person.xidSeed });
+    if (!options.profile) {
+      const self = makeSelf(name, nearbyCrypto.randomBytes, this.now);
+      const person = options.deviceOf ? selfOf(options.deviceOf.context) : self;
+      this.store.self.put({ ...self, xid: person.xid, xidSeed: person.xidSeed });
+    }
     const now = (): number => {
       this.now += 1;
       return this.now;
     };
     this.context = {
       store: this.store,
-      cipher: createOmemoCipher(this.store, nearbyCrypto.randomBytes, now),
+      cipher: createOmemoCipher(this.store, nearbyCrypto.randomBytes, now, () => this.guard?.moved()),
       proofs: createXidProofs(this.store, nearbyCrypto),
       addresses: {
         own: () => this.ownAddresses,
@@ -107,7 +125,7 @@ export class MessagingPerson {
       xmpp: () => this.account,
       direct: () => this.#transport,
       catchingUp: () => this.catchingUp,
-      mayEncrypt: () => this.mayEncrypt,
+      mayEncrypt: () => this.mayEncrypt && (this.guard?.mayEncrypt() ?? true),
       archiveComplete: () => true,
     };
     const { signal } = this.#life;
@@ -121,6 +139,23 @@ export class MessagingPerson {
     this.inbox = new Inbox(this.context, this.directory, this.care, this.reader);
   }
 
+    this.guard = options.marker === undefined ? null : this.#watchOver(options.marker);
+    if (options.profile) this.outbox.load();
+  }
+
+  #watchOver(marker: OutsideMarker | null): RollbackGuard {
+    const callbacks = {
+      onOpen: () => {
+        this.outbox.kickAll();
+        this.care.caughtUp();
+      },
+      onKeys: () => void this.directory.announce(),
+      onNotice: () => {},
+    };
+    const guard = new RollbackGuard(this.context, marker, callbacks, this.#life.signal);
+    this.inbox.onOwnStanza = (id, after) => guard.sawOwn(id, after);
+    this.directory.onConflict = (what, listed) => guard.conflict(what, listed);
+    return guard;
   readonly #transport: Transport = {
     id: 'memory',
     route: 'direct',
@@ -220,9 +255,15 @@ export class MessagingPerson {
   }
 
   close(): void {
+    this.leave();
+    rmSync(this.profile.folder, { recursive: true, force: true });
+  }
+
+  /** Ends, and leaves the profile where it is. */
+  leave(): void {
+    if (this.#life.signal.aborted) return;
     this.#life.abort();
     this.store.close();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 

@@ -5,6 +5,7 @@ import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { AppStatus, Notice } from '../../shared/model.ts';
 import { randomBytes, ready } from '../e2ee/primitives/sodium.ts';
 import type { Store } from '../storage/records.ts';
+import { openStepMarker } from '../storage/step-marker.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { cleanName } from './clean-name.ts';
 import type { Handlers } from './commands/command-types.ts';
@@ -33,6 +34,8 @@ export interface AppOptions {
   readonly xmppOverride?: XmppTransportOptions['override'];
   /** Tests: multicast port, interfaces and pace of the nearby network. */
   readonly nearby?: NearbyOptions;
+  /** A folder outside every profile, for what must not come back with a backup; null or missing: there is none. */
+  readonly stateDirectory?: string | null;
   /** Turns the nearby network on or off, whatever was left; null or missing: as the person left it. */
   readonly nearbyEnabled?: boolean | null;
 }
@@ -183,7 +186,7 @@ class Application implements App {
   }
 
   async #run(store: Store): Promise<void> {
-    const { ports, xmppOverride, nearby } = this.#options;
+    const { ports, xmppOverride, nearby, stateDirectory } = this.#options;
     const { startProfile } = await loadProfileCode();
     const started = await startProfile({
       store,
@@ -192,6 +195,7 @@ class Application implements App {
       onStatus: () => this.#tellStatus(),
       xmppOverride,
       nearby: nearby ?? {},
+      marker: stateDirectory ? openStepMarker(stateDirectory) : null,
     });
     const { profile } = started;
     this.#profile = profile;

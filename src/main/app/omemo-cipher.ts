@@ -9,7 +9,15 @@ import type { Store } from '../storage/records.ts';
 /** Parsed sessions kept at hand; parsing one costs more than a ratchet step. */
 const rememberedSessions = 256;
 
-export function createOmemoCipher(store: Store, random: RandomBytes, now: () => number): MessageCipher {
+const stepsName = 'ratchet-steps';
+
+/** `onStep`: a ratchet moved, in a transaction that may still be rolled back. */
+export function createOmemoCipher(
+  store: Store,
+  random: RandomBytes,
+  now: () => number,
+  onStep: () => void = () => {},
+): MessageCipher {
   let own: omemo.OwnDevice | null = null;
   const records = new Map<string, omemo.SessionRecord | null>();
 
@@ -47,6 +55,15 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
     store.sessions.put({ identityKey, deviceId, state: omemo.serializeRecord(record) });
     remember(nameOf(identityKey, deviceId), record);
   };
+  const steps = (): number => Number(store.settings.getValue(stepsName) ?? 0);
+  /** Every session is kept for receiving alone. */
+  const retireSessions = (): void => {
+    for (const { identityKey, deviceId, state } of store.sessions.list()) {
+      const retired = omemo.archiveSessions(omemo.archiveSessions(omemo.parseRecord(state), 'omemo2'), 'omemo-legacy');
+      store.sessions.put({ identityKey, deviceId, state: omemo.serializeRecord(retired) });
+    }
+    records.clear();
+  };
   const canonicalIdentity = (identityKey: Uint8Array): Uint8Array => {
     const canonical = identityKey.slice();
     canonical[31] = (canonical[31] ?? 0) & 0x7f;
@@ -64,6 +81,10 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
         bundle: recipient.bundle,
       }));
       const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random, wire);
+      if (encrypted.records.size > 0) {
+        store.settings.setValue(stepsName, String(steps() + 1));
+        onStep();
+      }
       const failed = new Set(encrypted.failures.map((failure) => failure.index));
       const made = encrypted.keys.values();
       const keys = recipients.map((recipient, index) => {
@@ -110,6 +131,26 @@ export function createOmemoCipher(store: Store, random: RandomBytes, now: () => 
       const record = recordOf(identityKey, deviceId);
       if (record) keepRecord(identityKey, deviceId, omemo.archiveSessions(record, wire));
     },
+
+    steps,
+
+    startAnew(least) {
+      retireSessions();
+      keepOwn(omemo.renewOwnDevice(ownDevice(), random, now()));
+      store.settings.setValue(stepsName, String(Math.max(steps() + 1, least)));
+    },
+
+    changeDeviceId(taken) {
+      const self = store.self.get();
+      if (!self) throw new Error('encryption runs only with a profile that has an identity');
+      // Our sessions are known under the old id.
+      retireSessions();
+      const device = omemo.withNewDeviceId(ownDevice(), taken, random);
+      store.self.put({ ...self, deviceId: device.deviceId, device: omemo.serializeOwnDevice(device) });
+      own = device;
+    },
+
+    isNewerThanOwn: (bundle) => bundle.signedPrekeyId >= ownDevice().nextSignedPrekeyId,
 
     ownBundle: () => omemo.bundleOf(ownDevice()),
     ownLegacyBundle: () => omemo.legacyBundleOf(ownDevice()),

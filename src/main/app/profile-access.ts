@@ -33,6 +33,20 @@ const newOwnDevice = appError(
   'If it is not yours, say in your list of devices that you do not trust it, and change your password.',
 );
 
+const rolledBackNotice = 'rolled-back';
+
+const rolledBack = appError(
+  'profile.rolled-back',
+  'An older copy of your Bothy data was put back.',
+  'Encryption was set up anew, and what can be had of the messages since then is fetched again. Look through your verified devices, and do not use copies of the same data on two computers.',
+);
+
+const removedDeviceBack = appError(
+  'encryption.removed-device-back',
+  'A device that you removed is still in use and has announced itself again.',
+  'It gets nothing of what you write here, but others may still write to it. If it is not in your hands, change your password.',
+);
+
 const newer = appError(
   'profile.newer-version',
   'This profile was used by a newer version of Bothy.',

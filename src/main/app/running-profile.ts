@@ -7,12 +7,15 @@ import { Inbox } from '../messaging/inbox.ts';
 import { KeyDirectory } from '../messaging/key-directory.ts';
 import { Outbox } from '../messaging/outbox.ts';
 import { Speaker } from '../messaging/say.ts';
+import { countTime } from '../messaging/own-device-life.ts';
+import { RollbackGuard } from '../messaging/rollback-guard.ts';
 import { SessionCare } from '../messaging/session-care.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
 import type { ContactRecord, Store } from '../storage/records.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Trust } from '../messaging/trust.ts';
 import { TrustCodes } from '../messaging/trust-codes.ts';
+import type { StepMarker } from '../storage/step-marker.ts';
 import { Account } from './account.ts';
 import type { EventHub } from './event-hub.ts';
 import { Nearby, type NearbyOptions } from './nearby.ts';
@@ -36,6 +39,8 @@ export interface RunningProfileOptions {
   readonly xmppOverride: XmppTransportOptions['override'];
   readonly nearby: NearbyOptions;
 }
+  /** Null: nothing is kept outside the profile. */
+  readonly marker: StepMarker | null;
 
 const nearbyEnabled = 'nearby-enabled';
 
@@ -52,6 +57,9 @@ export class RunningProfile {
   /** By what each contact is recognised: only a change of that concerns the direct transport. */
   readonly #addresses = new Map<ContactId, string>();
   readonly trust: Trust;
+  readonly #care: SessionCare;
+  readonly #guard: RollbackGuard;
+  readonly #marker: StepMarker | null;
   readonly trustCodes: TrustCodes;
   /** Contacts whose device list is being asked for. */
   readonly #asking = new Map<ContactId, { again: boolean }>();
@@ -68,7 +76,7 @@ export class RunningProfile {
     const { signal } = this.#life;
     const context: MessagingContext = {
       store,
-      cipher: createOmemoCipher(store, crypto.randomBytes, now),
+      cipher: createOmemoCipher(store, crypto.randomBytes, now, () => this.#guard.moved()),
       proofs: createXidProofs(store, crypto),
       addresses: {
         own: () => this.nearby.transport?.listenAddresses() ?? [],
@@ -96,6 +104,7 @@ export class RunningProfile {
     };
         trustDue: (owner) => this.trust.attend(owner),
     this.context = context;
+      mayEncrypt: () => this.#guard.mayEncrypt(),
     this.directory = new KeyDirectory(context, signal);
     this.outbox = new Outbox(context, this.directory, signal);
     this.speaker = new Speaker(context, this.outbox, this.directory);
@@ -106,8 +115,28 @@ export class RunningProfile {
     this.account = new Account(
       context,
       {
-        onStatus: options.onStatus,
+        onStatus: () => {
+          if (this.account.status()?.transport.state === 'failing') this.#guard.serverFails();
+          options.onStatus();
+        },
         onReach: () => {
+    this.#care = care;
+    this.#marker = options.marker;
+    this.#guard = new RollbackGuard(
+      context,
+      options.marker,
+      {
+        onOpen: () => {
+          this.outbox.kickAll();
+          care.caughtUp();
+        },
+        onKeys: () => void this.directory.announce(),
+        onNotice: options.onStatus,
+      },
+      signal,
+    );
+    inbox.onOwnStanza = (id, after) => this.#guard.sawOwn(id, after);
+    this.directory.onConflict = (what, listed) => this.#guard.conflict(what, listed);
           this.outbox.kickAll();
           this.tellAllConversations();
         },
@@ -124,6 +153,7 @@ export class RunningProfile {
           gaps.review();
           this.outbox.kickAll();
         },
+          this.#guard.caughtUp();
         onBounce: (messageId, from, error) => this.outbox.bounced(messageId as MessageId, from, error),
         onStanza: (incoming) => inbox.take(incoming),
       },
@@ -160,6 +190,7 @@ export class RunningProfile {
     this.account.start();
     this.outbox.load();
   }
+    this.#guard.start();
 
   async setNearbyEnabled(enabled: boolean): Promise<void> {
     this.store.settings.setValue(nearbyEnabled, JSON.stringify(enabled));
@@ -184,6 +215,7 @@ export class RunningProfile {
     this.#hub.emitSoon(`conversation ${id}`, () => {
       const record = this.store.conversations.get(id);
       const conversation = record ? this.views.conversation(record) : null;
+    this.#marker?.close();
       return conversation && { type: 'conversation', conversation };
     });
   }
@@ -248,6 +280,7 @@ export class RunningProfile {
     this.#learnLinkedDevices(contactId);
   }
 
+    this.#care.reached(contactId);
   /** A device that just came near is asked for its keys, so that the next message finds them. */
   #learnLinkedDevices(contactId: ContactId): void {
     const contact = this.store.contacts.get(contactId);

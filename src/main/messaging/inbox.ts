@@ -47,6 +47,9 @@ export class Inbox {
     reader.onHealing = (asker, content, after) => care.takeContent(asker, content, after);
   }
 
+  /** Set by whoever watches over this profile: something this very device sent comes back. Inside its transaction. */
+  onOwnStanza: (id: MessageId, after: AfterCommit) => void = () => {};
+
   /** Resolves when the stanza is durably dealt with. */
   async take({ stanza, arrival }: IncomingStanza): Promise<Taking> {
     if (performance.now() - this.#sliceBegan > slice) {
@@ -110,7 +113,11 @@ export class Inbox {
     after: AfterCommit,
   ): Taking {
     const self = selfOf(this.#context);
-    if (sender.owner === 'self' && encrypted.sid === self.deviceId) return 'taken';
+    if (sender.owner === 'self' && encrypted.sid === self.deviceId) {
+      const id: unknown = stanza.attrs['id'];
+      if (typeof id === 'string' && id.length <= maxIdLength) this.onOwnStanza(id as MessageId, after);
+      return 'taken';
+    }
     // It would only spend our prekeys: nobody answers who asks to be a contact.
     if (sender.contact?.subscription === 'pending-in' && !encrypted.payload) return 'taken';
     if (this.#isTooMany(sender.owner, encrypted.sid)) return 'refused';
@@ -175,7 +182,8 @@ export class Inbox {
     if (!contact || owner === 'self' || contact.subscription === 'pending-in') return 'person';
     const { store } = this.#context;
     const device = store.devices.get(owner, sid);
-    if (wire !== 'omemo2' || !device || !lettingIn(this.#context)(device) || typeof stanza.attrs['id'] !== 'string') return 'person';
+    if (wire !== 'omemo2' || !device || !lettingIn(this.#context)(device) || typeof stanza.attrs['id'] !== 'string')
+      return 'person';
     if (linkedDevices(this.#context, contact).has(sid)) return 'asked';
     const conversation = store.conversations.byContact(contact.id);
     const { identityKey } = device;

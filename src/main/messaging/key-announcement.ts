@@ -43,8 +43,13 @@ export interface Announcement {
 
 export async function announceKeys(context: MessagingContext, to: Announcement): Promise<Result<void>> {
   const { wire, jid, ask } = to;
+  /** The account has something else there. True: it was seen to, and keys are announced again. */
+  readonly conflict: (what: Conflict) => boolean;
   const target: SendTarget = { address: jid, devices: [] };
   const { deviceId } = selfOf(context);
+/** Under our device id the account keeps the keys of another device, or keys of ours that were made after those we have. */
+export type Conflict = 'other-device' | 'newer-keys';
+
   const current = wire === 'omemo2';
   const listNode = current ? devicesNode : legacyDevicesNode;
   // The bundle goes first: nobody shall find a listed device without one.
@@ -76,13 +81,16 @@ async function announceBundle(context: MessagingContext, to: Announcement, check
   const itemId = current ? String(deviceId) : 'current';
   const name = current ? 'published-bundle' : 'published-legacy-bundle';
   const fingerprint = JSON.stringify(`${jid} ${bundle.toString()}`);
-  if (store.settings.getValue(name) === fingerprint) {
-    if (!check) return ok();
+  const isPublished = store.settings.getValue(name) === fingerprint;
+  if (isPublished && !check) return ok();
+  if (check) {
     const answer = await ask(target, fetchRequest(null, node, current ? itemId : null));
     if (!answer.ok && answer.error.code !== 'stanza.not-found') return answer;
     const kept = answer.ok ? fetchedItem(answer.value, node, current ? itemId : null) : undefined;
-    if (kept && isSameBundle(kept, wire, deviceId, current ? cipher.ownBundle() : cipher.ownLegacyBundle()))
-      return ok();
+    const own = current ? cipher.ownBundle() : cipher.ownLegacyBundle();
+    if (isPublished && kept && isSameBundle(kept, wire, deviceId, own)) return ok();
+    const conflict = kept ? conflictWith(context, kept, wire, deviceId) : null;
+    if (conflict && to.conflict(conflict)) return ok();
   }
   const publish = current ? publishAmong : publishAlone;
   const published = await publish(ask, target, node, itemId, bundle);
@@ -134,6 +142,28 @@ async function configureMany(ask: Ask, target: SendTarget, node: string): Promis
 }
 
 /** A node with other settings is refused (XEP-0060 §7.1.5): configured, then published again. */
+/** Only what is signed counts: anything else on our node is published over. */
+function conflictWith(
+  { cipher }: MessagingContext,
+  kept: Element,
+  wire: WireFormat,
+  deviceId: DeviceId,
+): Conflict | null {
+  const current = wire === 'omemo2' ? readBundle(kept, deviceId) : null;
+  const legacy = wire === 'omemo2' ? null : readLegacyBundleElement(kept, deviceId);
+  const checked = current?.ok
+    ? cipher.checkBundle(current.value)
+    : legacy?.ok
+      ? cipher.checkLegacyBundle(legacy.value)
+      : null;
+  if (!checked?.ok) return null;
+  const isOurs = Buffer.from(cipher.canonicalIdentity(checked.value.identityKey)).equals(
+    cipher.canonicalIdentity(cipher.ownBundle().identityKey),
+  );
+  if (!isOurs) return 'other-device';
+  return cipher.isNewerThanOwn(checked.value) ? 'newer-keys' : null;
+}
+
 async function publishAlone(
   ask: Ask,
   target: SendTarget,

@@ -11,7 +11,7 @@ import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, SendTarget, Transport } from '../transports/transport.ts';
 import { accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { learnDevice, type Owner } from './device-records.ts';
-import { announceKeys, readIds } from './key-announcement.ts';
+import { announceKeys, type Conflict, readList } from './key-announcement.ts';
 import {
   bundlesNode,
   devicesNode,
@@ -302,3 +302,7 @@ function wireOfNode(node: unknown): WireFormat | null {
   if (node === devicesNode) return 'omemo2';
   return node === legacyDevicesNode ? 'omemo-legacy' : null;
 }
+  /** Set by whoever watches over this profile: see `Announcement.conflict`. `listed`: device ids of the account. */
+  onConflict: (what: Conflict, listed: readonly DeviceId[]) => boolean = () => false;
+
+          conflict: (what) => this.onConflict(what, [...(this.#lists.get('self')?.get(wire) ?? [])]),

@@ -58,6 +58,17 @@ export interface MessageCipher {
   ownLegacyBundle(): LegacyBundle;
   /** Rotates the signed prekey and refills prekeys where due; true when the bundle changed. */
   maintain(): boolean;
+  /** How often a ratchet has moved to send, in this profile's life. */
+  steps(): number;
+  /**
+   * After an old copy of the profile was put back: no session sends any more, every key that may have been used since is
+   * replaced. `steps`: at least so many were taken.
+   */
+  startAnew(steps: number): void;
+  /** A new device id; to everybody this is a new device with the same identity key. */
+  changeDeviceId(taken: readonly DeviceId[]): void;
+  /** Of a checked bundle of this very device: it has a signed prekey that was made after all that are known here. */
+  isNewerThanOwn(bundle: Bundle): boolean;
   /** The bundle without unusable prekeys, or `encryption.bad-bundle`. */
   checkBundle(bundle: Bundle): Result<Bundle>;
   /** Likewise, converted. */
@@ -65,6 +76,10 @@ export interface MessageCipher {
   /** The form of an identity key under which its sessions and duplicate keys are kept, 32 bytes: two clients may write
    * the same key with and without its sign bit (XEP-0384 §4.2). */
   canonicalIdentity(identityKey: Uint8Array): Uint8Array;
+  /** Signature by our identity key of a name for this device (XEP-0384 §5.3.1), 64 bytes. */
+  signLabel(label: string): Uint8Array;
+  /** `identityKey`: canonical. */
+  verifyLabel(identityKey: Uint8Array, label: string, signature: Uint8Array): boolean;
   /** A transaction was rolled back: nothing remembered since is true. */
   rolledBack(): void;
   /** Lower-case hex of the identity key in Curve25519 form (XEP-0384 §8). */

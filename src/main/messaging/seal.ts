@@ -137,6 +137,7 @@ function sealTrust(
   const plaintext = writeEnvelope({ content, from: pair.from, to: pair.to, time: row.createdAt }, context.random);
   const sealed = encryptFor(context, directory, devices, plaintext);
   if (devices.length > 0 && sealed.targets.length === 0) return 'waiting';
+  noteSealed(context, row.messageId);
   const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, party.id, sealed, null);
   context.store.outbox.setEncrypted(row.id, stanza.toString(), sealed.targets);
   return 'sealed';

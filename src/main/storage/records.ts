@@ -198,6 +198,7 @@ export interface Store {
     /** After salvage: every session is unusable and new ones are made. */
     clear(): void;
     list(): SessionRow[];
+    isEmpty(): boolean;
   };
   readonly conversations: {
     list(): ConversationRecord[];

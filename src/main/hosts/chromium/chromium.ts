@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
+import { stateDirectory } from '../state-directory.ts';
 import { openLogFile } from '../window/log-file.ts';
 import { watchNetwork } from '../window/network-watch.ts';
 import { windowOptionsOrExit } from '../window/typed-words.ts';
@@ -46,6 +47,7 @@ async function run(): Promise<number> {
     ...options.network,
     profileDirectory,
     version: version(),
+    stateDirectory: stateDirectory(),
     ports: {
       clock: { now: () => Date.now() },
       // The system's secret store is reached through Electron only: here the person has a passphrase.

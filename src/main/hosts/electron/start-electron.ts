@@ -5,6 +5,7 @@ import process from 'node:process';
 import { type BrowserWindow, dialog, app as electron, Menu, powerMonitor } from 'electron';
 import type { App } from '../../app/create-app.ts';
 import type { NetworkOptions } from '../network-options.ts';
+import { stateDirectory } from '../state-directory.ts';
 import { openLogFile } from '../window/log-file.ts';
 import { watchNetwork } from '../window/network-watch.ts';
 import { windowOptionsOrExit } from '../window/typed-words.ts';
@@ -84,6 +85,7 @@ async function startApplication(
     ports: {
       clock: { now: () => Date.now() },
       vault: secretVault(),
+    stateDirectory: stateDirectory(),
       notifier: notifier(window),
       logger: openLogFile(profileDirectory, 'info'),
       links: linkOpener(window),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { createApp } from '../../app/create-app.ts';
 import type { LogLevel } from '../../app/ports.ts';
+import { stateDirectory } from '../state-directory.ts';
 import { answerLine, eventLine, maxLineLength } from './json-rpc.ts';
 import { readOptions, type StdioOptions, usage } from './options.ts';
 
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
     nearby,
     nearbyEnabled,
     xmppOverride,
+    stateDirectory: stateDirectory(),
     ports: {
       clock: { now: () => Date.now() },
       vault,

@@ -34,6 +34,7 @@ export function sessionRepository(connection: Connection): Store['sessions'] {
     clear: () => {
       connection.run('DELETE FROM session');
     },
+    isEmpty: () => connection.value('SELECT 1 FROM session LIMIT 1') === null,
     list: () => {
       const rows = connection.all('SELECT * FROM session');
       return connection.decode(() => rows.map(session));
