@@ -9,7 +9,7 @@ export default defineConfig({
   main: {
     build: {
       // Everything is bundled, since hundreds of small files cost a cold start dearly. What stays outside is what
-      // cannot be bundled: Electron itself, and a native module that finds its binary beside its own file.
+      // cannot be bundled: Electron itself, and native modules that find their binaries beside their own files.
       externalizeDeps: false,
       target: nodeTarget,
       minify: 'oxc',
@@ -20,7 +20,7 @@ export default defineConfig({
           // A thread of its own, started by its file name.
           'password-hash-worker': 'src/main/e2ee/primitives/password-hash-worker.ts',
         },
-        external: ['electron', '@signalapp/sqlcipher'],
+        external: ['electron', '@signalapp/sqlcipher', 'sodium-native'],
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },
     },

@@ -63,7 +63,7 @@ const layers: readonly Layer[] = [
 /** Packages that only one place may touch. */
 const packageRules: readonly { readonly names: RegExp; readonly only: readonly string[] }[] = [
   { names: /^electron(\/|$)/, only: ['src/main/hosts/electron'] },
-  { names: /^(libsodium|node:crypto$|crypto$)/, only: ['src/main/e2ee/primitives', 'src/main/!e2ee'] },
+  { names: /^(libsodium|sodium-native$|node:crypto$|crypto$)/, only: ['src/main/e2ee/primitives', 'src/main/!e2ee'] },
   { names: /^@signalapp\/sqlcipher$/, only: ['src/main/storage'] },
   { names: /^@xmpp\/(?!xml$)/, only: ['src/main/transports/xmpp'] },
   { names: /^(libp2p$|@libp2p\/|@chainsafe\/)/, only: ['src/main/transports/libp2p'] },

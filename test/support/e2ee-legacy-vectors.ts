@@ -56,7 +56,7 @@ const GCM = {
 export type Check = (name: string, expected: string, actual: () => string) => void;
 
 function agree(own: string, theirs: string): Uint8Array {
-  const secret = sharedSecret({ privateKey: bytes(own) }, bytes(theirs));
+  const secret = sharedSecret(bytes(own), bytes(theirs));
   if (secret === null) throw new Error('no secret');
   return secret;
 }

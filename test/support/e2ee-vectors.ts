@@ -168,14 +168,13 @@ export function knownAnswers(): KnownAnswer[] {
   const check: Check = (name, expected, actual) => answers.push({ name, expected, actual });
 
   for (const [name, scalar, u, result] of X25519) {
-    check(`X25519 ${name}`, result, () => hex(sharedSecret({ privateKey: bytes(scalar) }, bytes(u))));
-    check(`X25519 ${name}, key object kept`, result, () => hex(sharedSecret(keyPairOf(bytes(scalar)), bytes(u))));
+    check(`X25519 ${name}`, result, () => hex(sharedSecret(bytes(scalar), bytes(u))));
   }
   const alice = '77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a';
   const alicePublic = '8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a';
   check('X25519 RFC 7748 §6.1, public key', alicePublic, () => hex(keyPairOf(bytes(alice)).publicKey));
   for (const point of SMALL_ORDER) {
-    check(`X25519 refuses ${point}`, 'null', () => hex(sharedSecret({ privateKey: bytes(alice) }, bytes(point))));
+    check(`X25519 refuses ${point}`, 'null', () => hex(sharedSecret(bytes(alice), bytes(point))));
     check(`small order of ${point}`, 'true', () => String(hasSmallOrder(bytes(point))));
   }
   check('small order of the base point', 'false', () => String(hasSmallOrder(bytes(`09${'00'.repeat(31)}`))));

@@ -24,7 +24,7 @@ import { encryptGcm } from '../../src/main/e2ee/primitives/aes-gcm.ts';
 import { toCurve25519Public } from '../../src/main/e2ee/primitives/ed25519.ts';
 import { toEd25519Public } from '../../src/main/e2ee/primitives/edwards-form.ts';
 import { newKeyPair } from '../../src/main/e2ee/primitives/x25519.ts';
-import { bytesField, uint32Field } from '../../src/main/e2ee/protobuf.ts';
+import { encodeFields, type Field } from '../../src/main/e2ee/protobuf.ts';
 import { decodePrekeySignalMessage, decodeSignalMessage } from '../../src/main/e2ee/protobuf-legacy.ts';
 import {
   initiateRatchet,
@@ -191,18 +191,20 @@ describe('the messages', () => {
     strangers();
     const first = alice.send(bob.bundle, text('one'));
     const exchange = expectOk(decodePrekeySignalMessage(first.data));
-    const fields = (prekeyId: Uint8Array): Uint8Array =>
-      concat(
+    const fields = (...prekeyId: readonly Field[]): Uint8Array =>
+      encodeFields(
+        [
+          ...prekeyId,
+          [2, toLegacyKey(exchange.ephemeralKey)],
+          [3, toLegacyKey(exchange.identityKey)],
+          [4, exchange.message],
+          [6, exchange.signedPrekeyId],
+        ],
         Uint8Array.of(0x33),
-        prekeyId,
-        bytesField(2, toLegacyKey(exchange.ephemeralKey)),
-        bytesField(3, toLegacyKey(exchange.identityKey)),
-        bytesField(4, exchange.message),
-        uint32Field(6, exchange.signedPrekeyId),
       );
-    expect(errorOf(bob.receive({ ...first, data: fields(new Uint8Array()) }))).toBe('encryption.malformed');
+    expect(errorOf(bob.receive({ ...first, data: fields() }))).toBe('encryption.malformed');
     // And the registration id may be missing.
-    expect(errorOf(bob.receive({ ...first, data: fields(uint32Field(1, exchange.prekeyId)) }))).toBe('accepted');
+    expect(errorOf(bob.receive({ ...first, data: fields([1, exchange.prekeyId]) }))).toBe('accepted');
   });
 
   test('another version byte, a key exchange with ourselves, an identity key on the twist: refused', () => {
@@ -255,7 +257,7 @@ describe('damage', () => {
     const envelope = alice.send(bob.bundle, text('first'));
     // Nobody seals the registration id (field 5, before field 6 with its one byte), and nothing depends on it.
     const { length } = envelope.data;
-    const registration = uint32Field(5, alice.own.deviceId).length;
+    const registration = encodeFields([[5, alice.own.deviceId]]).length;
     expectNoDamageAccepted(bob, envelope, (at) => at >= length - 2 - registration && at < length - 2);
     expect(bob.own.prekeys).toHaveLength(100);
     expect(expectOk(bob.receive(envelope)).newSession).toBe(true);

@@ -32,6 +32,15 @@ test('the same answers come from Electron', async (context) => {
       configFile: false,
       logLevel: 'error',
       ssr: { noExternal: true },
+      // A native module finds its binary beside its own file.
+      plugins: [
+        {
+          name: 'native-module-where-it-is',
+          enforce: 'pre',
+          resolveId: (id) =>
+            id === 'sodium-native' ? { id: import.meta.resolve('sodium-native'), external: true } : null,
+        },
+      ],
       build: {
         ssr: fileURLToPath(new URL('../support/e2ee-vectors.ts', import.meta.url)),
         outDir: folder,

@@ -20,7 +20,7 @@ export async function createNearbyCrypto(): Promise<NearbyCrypto> {
       const converted = ed25519.toCurve25519Public(publicKey);
       if (converted === null) return null;
       const secret = ed25519.toCurve25519Private(seed);
-      const shared = sharedSecret({ privateKey: secret }, converted);
+      const shared = sharedSecret(secret, converted);
       wipe(secret);
       return shared;
     },

@@ -26,9 +26,9 @@ export function cipherKeys(key: Uint8Array, info: Uint8Array): CipherKeys {
   };
 }
 
-/** `length` bytes. */
-export function macOf(keys: CipherKeys, data: Uint8Array, length = MAC_BYTES): Uint8Array {
-  return hmacSha256(keys.authentication, data).subarray(0, length);
+/** `length` bytes, over the parts of `data` one after another. */
+export function macOf(keys: CipherKeys, data: readonly Uint8Array[], length = MAC_BYTES): Uint8Array {
+  return hmacSha256(keys.authentication, ...data).subarray(0, length);
 }
 
 export function encryptWith(keys: CipherKeys, plaintext: Uint8Array): Uint8Array {
@@ -39,7 +39,7 @@ export function encryptWith(keys: CipherKeys, plaintext: Uint8Array): Uint8Array
 export function decryptWith(
   keys: CipherKeys,
   ciphertext: Uint8Array,
-  authenticated: Uint8Array,
+  authenticated: readonly Uint8Array[],
   mac: Uint8Array,
   macLength = MAC_BYTES,
 ): Uint8Array | null {

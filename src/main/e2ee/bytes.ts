@@ -6,6 +6,11 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** The same memory, not as a Buffer: its methods differ (`slice` does not copy). */
+export function plainBytes(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -31,14 +36,29 @@ export function toHex(bytes: Uint8Array): string {
   return hex;
 }
 
+export function readU32(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
+}
+
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** The bytes of the writer before, all zero, for the next one: taking them anew costs more than what is written. */
+let spare = new Uint8Array(0);
+const MAX_SPARE_BYTES = 16_384;
+
 export class ByteWriter {
-  #bytes: Uint8Array;
-  #view: DataView;
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
 
   constructor(expectedLength = 2048) {
-    this.#bytes = new Uint8Array(expectedLength);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = spare.length >= expectedLength ? spare : new Uint8Array(expectedLength);
+    spare = new Uint8Array(0);
   }
 
   #reserve(more: number): void {
@@ -47,7 +67,6 @@ export class ByteWriter {
     grown.set(this.#bytes);
     this.#bytes.fill(0);
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 
   u8(value: number): void {
@@ -58,14 +77,14 @@ export class ByteWriter {
 
   u32(value: number): void {
     this.#reserve(4);
-    this.#view.setUint32(this.#length, value);
+    writeU32(this.#bytes, this.#length, value);
     this.#length += 4;
   }
 
   /** Unix milliseconds. */
   time(value: number): void {
     this.#reserve(8);
-    this.#view.setFloat64(this.#length, value);
+    new DataView(this.#bytes.buffer).setFloat64(this.#length, value);
     this.#length += 8;
   }
 
@@ -82,10 +101,12 @@ export class ByteWriter {
     this.fixed(value);
   }
 
-  /** A copy of exactly what was written. */
+  /** A copy of exactly what was written. The writer is not to be used again. */
   finish(): Uint8Array {
     const whole = this.#bytes.slice(0, this.#length);
-    this.#bytes.fill(0);
+    this.#bytes.fill(0, 0, this.#length);
+    if (this.#bytes.length <= MAX_SPARE_BYTES) spare = this.#bytes;
+    this.#bytes = new Uint8Array(0);
     return whole;
   }
 }
@@ -93,39 +114,36 @@ export class ByteWriter {
 /** Throws when the bytes end early: stored state is ours, so that is corruption, not an expected failure. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
   /** Reads views of `bytes`, so pass a copy that nobody else changes. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  #skip(length: number): number {
+    const from = this.#offset;
+    if (from + length > this.#bytes.length) throw new RangeError('stored encryption state ends early');
+    this.#offset = from + length;
+    return from;
   }
 
   u8(): number {
-    const value = this.#view.getUint8(this.#offset);
-    this.#offset += 1;
-    return value;
+    return this.#bytes[this.#skip(1)] ?? 0;
   }
 
   u32(): number {
-    const value = this.#view.getUint32(this.#offset);
-    this.#offset += 4;
-    return value;
+    return readU32(this.#bytes, this.#skip(4));
   }
 
   time(): number {
-    const value = this.#view.getFloat64(this.#offset);
-    this.#offset += 8;
-    return value;
+    const { buffer, byteOffset } = this.#bytes;
+    return new DataView(buffer, byteOffset).getFloat64(this.#skip(8));
   }
 
   fixed(length: number): Uint8Array {
-    const end = this.#offset + length;
-    if (end > this.#bytes.length) throw new RangeError('stored encryption state ends early');
-    const value = this.#bytes.subarray(this.#offset, end);
-    this.#offset = end;
-    return value;
+    const from = this.#skip(length);
+    return this.#bytes.subarray(from, from + length);
   }
 
   sized(): Uint8Array {

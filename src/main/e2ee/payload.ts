@@ -19,7 +19,7 @@ export function sealPayload(content: Uint8Array | null, random: RandomBytes): Se
   const key = random(KEY_BYTES);
   const keys = cipherKeys(key, PAYLOAD_INFO);
   const payload = encryptWith(keys, content);
-  const keyMaterial = concat(key, macOf(keys, payload));
+  const keyMaterial = concat(key, macOf(keys, [payload]));
   wipe(key, keys.material);
   return { payload, iv: null, keyMaterial };
 }
@@ -32,7 +32,7 @@ export function openPayload(keyMaterial: Uint8Array, payload: Uint8Array | null)
   }
   if (keyMaterial.length !== KEY_BYTES + MAC_BYTES) return malformed('key material of a wrong length');
   const keys = cipherKeys(keyMaterial.subarray(0, KEY_BYTES), PAYLOAD_INFO);
-  const content = decryptWith(keys, payload, payload, keyMaterial.subarray(KEY_BYTES));
+  const content = decryptWith(keys, payload, [payload], keyMaterial.subarray(KEY_BYTES));
   wipe(keys.material);
   return content === null ? forged('payload') : { ok: true, value: content };
 }

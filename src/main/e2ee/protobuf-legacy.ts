@@ -1,21 +1,22 @@
 /** SignalMessage and PreKeySignalMessage, version 3, in Protocol Buffers encoding (XEP-0384 0.3.0 §9, libsignal's). */
 import type { Result } from '../../shared/errors.ts';
-import { concat } from './bytes.ts';
 import { malformed } from './failures.ts';
 import { fromLegacyKey, LEGACY_KEY_BYTES, toLegacyKey } from './legacy-keys.ts';
-import { bytesField, decodeFields, type KeyExchange, type OmemoMessage, type Schema, uint32Field } from './protobuf.ts';
+import { decodeFields, encodeFields, type KeyExchange, type OmemoMessage, type Schema } from './protobuf.ts';
 
 /** Current version 3, oldest version understood 3. */
 const VERSION = Uint8Array.of(0x33);
 
 /** 0x33 ‖ SignalMessage. */
 export function encodeSignalMessage(message: OmemoMessage): Uint8Array {
-  return concat(
+  return encodeFields(
+    [
+      [1, toLegacyKey(message.dhPublic)],
+      [2, message.n],
+      [3, message.pn],
+      [4, message.ciphertext],
+    ],
     VERSION,
-    bytesField(1, toLegacyKey(message.dhPublic)),
-    uint32Field(2, message.n),
-    uint32Field(3, message.pn),
-    bytesField(4, message.ciphertext),
   );
 }
 
@@ -39,14 +40,16 @@ export function decodeSignalMessage(data: Uint8Array): Result<OmemoMessage> {
 
 /** `identityKey` 33 bytes, unlike in `KeyExchange`; `message` a whole SignalMessage with its MAC. */
 export function encodePrekeySignalMessage(exchange: KeyExchange, registrationId: number): Uint8Array {
-  return concat(
+  return encodeFields(
+    [
+      [1, exchange.prekeyId],
+      [2, toLegacyKey(exchange.ephemeralKey)],
+      [3, exchange.identityKey],
+      [4, exchange.message],
+      [5, registrationId],
+      [6, exchange.signedPrekeyId],
+    ],
     VERSION,
-    uint32Field(1, exchange.prekeyId),
-    bytesField(2, toLegacyKey(exchange.ephemeralKey)),
-    bytesField(3, exchange.identityKey),
-    bytesField(4, exchange.message),
-    uint32Field(5, registrationId),
-    uint32Field(6, exchange.signedPrekeyId),
   );
 }
 

@@ -3,7 +3,6 @@
  * The decoder is strict: every field at most once, with its own wire type, in its size; unknown fields are skipped.
  */
 import type { Result } from '../../shared/errors.ts';
-import { concat } from './bytes.ts';
 import { malformed } from './failures.ts';
 
 /** A `<key/>` holds a header and 48 encrypted bytes; this leaves room for what later versions may add. */
@@ -34,6 +33,7 @@ export interface KeyExchange {
 
 const VARINT = 0;
 const BYTES = 2;
+const NOTHING = new Uint8Array(0);
 
 function varintLength(value: number): number {
   let length = 1;
@@ -41,45 +41,66 @@ function varintLength(value: number): number {
   return length;
 }
 
-function varint(value: number): Uint8Array {
-  const bytes = new Uint8Array(varintLength(value));
+function writeVarint(out: Uint8Array, offset: number, value: number): number {
+  let at = offset;
   let rest = value;
-  for (let at = 0; at < bytes.length; at += 1) {
-    bytes[at] = at === bytes.length - 1 ? rest : (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
+    out[at] = (rest % 0x80) | 0x80;
+    at += 1;
   }
-  return bytes;
+  out[at] = rest;
+  return at + 1;
 }
 
-export function uint32Field(field: number, value: number): Uint8Array {
-  return concat(Uint8Array.of((field << 3) | VARINT), varint(value));
-}
+/** One field: its number, and a uint32 or bytes. */
+export type Field = readonly [field: number, value: number | Uint8Array];
 
-export function bytesField(field: number, value: Uint8Array): Uint8Array {
-  return concat(Uint8Array.of((field << 3) | BYTES), varint(value.length), value);
+/** The fields in their order, after `prefix`, which is no part of the encoding. */
+export function encodeFields(fields: readonly Field[], prefix = NOTHING): Uint8Array {
+  let length = prefix.length;
+  for (const [field, value] of fields) {
+    length += varintLength(field << 3);
+    length += typeof value === 'number' ? varintLength(value) : varintLength(value.length) + value.length;
+  }
+  const out = new Uint8Array(length);
+  out.set(prefix);
+  let at = prefix.length;
+  for (const [field, value] of fields) {
+    if (typeof value === 'number') {
+      at = writeVarint(out, writeVarint(out, at, (field << 3) | VARINT), value);
+    } else {
+      at = writeVarint(out, writeVarint(out, at, (field << 3) | BYTES), value.length);
+      out.set(value, at);
+      at += value.length;
+    }
+  }
+  return out;
 }
 
 export function encodeMessage(message: OmemoMessage): Uint8Array {
-  return concat(
-    uint32Field(1, message.n),
-    uint32Field(2, message.pn),
-    bytesField(3, message.dhPublic),
-    bytesField(4, message.ciphertext),
-  );
+  return encodeFields([
+    [1, message.n],
+    [2, message.pn],
+    [3, message.dhPublic],
+    [4, message.ciphertext],
+  ]);
 }
 
 export function encodeAuthenticated(message: AuthenticatedMessage): Uint8Array {
-  return concat(bytesField(1, message.mac), bytesField(2, message.message));
+  return encodeFields([
+    [1, message.mac],
+    [2, message.message],
+  ]);
 }
 
 export function encodeKeyExchange(exchange: KeyExchange): Uint8Array {
-  return concat(
-    uint32Field(1, exchange.prekeyId),
-    uint32Field(2, exchange.signedPrekeyId),
-    bytesField(3, exchange.identityKey),
-    bytesField(4, exchange.ephemeralKey),
-    bytesField(5, exchange.message),
-  );
+  return encodeFields([
+    [1, exchange.prekeyId],
+    [2, exchange.signedPrekeyId],
+    [3, exchange.identityKey],
+    [4, exchange.ephemeralKey],
+    [5, exchange.message],
+  ]);
 }
 
 /** What one message's fields must be; `size` is exact. */

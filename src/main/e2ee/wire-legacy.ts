@@ -36,7 +36,7 @@ export const wireLegacy: Wire = {
     const keys = cipherKeys(messageKey, MESSAGE_KEY_INFO);
     const ciphertext = encryptWith(keys, plaintext);
     const message = encodeSignalMessage({ n: header.n, pn: header.pn, dhPublic: header.ratchetKey, ciphertext });
-    const mac = macOf(keys, concat(associatedData, message), MAC_BYTES);
+    const mac = macOf(keys, [associatedData, message], MAC_BYTES);
     wipe(keys.material);
     return concat(message, mac);
   },
@@ -55,7 +55,7 @@ export const wireLegacy: Wire = {
 
   open(messageKey, associatedData, { ciphertext, mac, sealed }) {
     const keys = cipherKeys(messageKey, MESSAGE_KEY_INFO);
-    const plaintext = decryptWith(keys, ciphertext, concat(associatedData, sealed), mac, MAC_BYTES);
+    const plaintext = decryptWith(keys, ciphertext, [associatedData, sealed], mac, MAC_BYTES);
     wipe(keys.material);
     return plaintext;
   },

@@ -32,7 +32,7 @@ export const wireOmemo2: Wire = {
     const ciphertext = encryptWith(keys, plaintext);
     // §4.3 ENCRYPT 6: serialised once; these very bytes are sealed and sent.
     const message = encodeMessage({ n: header.n, pn: header.pn, dhPublic: header.ratchetKey, ciphertext });
-    const mac = macOf(keys, concat(associatedData, message));
+    const mac = macOf(keys, [associatedData, message]);
     wipe(keys.material);
     return encodeAuthenticated({ mac, message });
   },
@@ -49,7 +49,7 @@ export const wireOmemo2: Wire = {
 
   open(messageKey, associatedData, { ciphertext, mac, sealed }) {
     const keys = cipherKeys(messageKey, MESSAGE_KEY_INFO);
-    const plaintext = decryptWith(keys, ciphertext, concat(associatedData, sealed), mac);
+    const plaintext = decryptWith(keys, ciphertext, [associatedData, sealed], mac);
     wipe(keys.material);
     return plaintext;
   },

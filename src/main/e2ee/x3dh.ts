@@ -38,10 +38,10 @@ export function agreeAsInitiator(
   if (remoteIdentity === null) return badBundle('identity key');
   const identityPrivate = toCurve25519Private(identitySeed);
   const secret = secretOf(info, [
-    sharedSecret({ privateKey: identityPrivate }, remote.signedPrekey),
-    sharedSecret(ephemeral, remoteIdentity),
-    sharedSecret(ephemeral, remote.signedPrekey),
-    sharedSecret(ephemeral, remote.prekey),
+    sharedSecret(identityPrivate, remote.signedPrekey),
+    sharedSecret(ephemeral.privateKey, remoteIdentity),
+    sharedSecret(ephemeral.privateKey, remote.signedPrekey),
+    sharedSecret(ephemeral.privateKey, remote.prekey),
   ]);
   wipe(identityPrivate);
   return secret === null ? badBundle('a key of small order') : { ok: true, value: secret };
@@ -60,10 +60,10 @@ export function agreeAsResponder(
   if (remoteIdentity === null) return forged('identity key');
   const identityPrivate = toCurve25519Private(identitySeed);
   const secret = secretOf(info, [
-    sharedSecret(signedPrekey, remoteIdentity),
-    sharedSecret({ privateKey: identityPrivate }, ephemeralKey),
-    sharedSecret(signedPrekey, ephemeralKey),
-    sharedSecret(prekey, ephemeralKey),
+    sharedSecret(signedPrekey.privateKey, remoteIdentity),
+    sharedSecret(identityPrivate, ephemeralKey),
+    sharedSecret(signedPrekey.privateKey, ephemeralKey),
+    sharedSecret(prekey.privateKey, ephemeralKey),
   ]);
   wipe(identityPrivate);
   return secret === null ? forged('a key of small order') : { ok: true, value: secret };

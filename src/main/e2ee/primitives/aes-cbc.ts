@@ -1,13 +1,9 @@
 /** AES-256-CBC with PKCS#7 padding (NIST SP 800-38A, RFC 5652 §6.3). libsodium has none; node:crypto does it. */
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import { plainBytes } from '../bytes.ts';
 
 const ALGORITHM = 'aes-256-cbc';
 const BLOCK = 16;
-
-/** Not a Buffer: its methods differ (`slice` does not copy). */
-function plainBytes(buffer: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-}
 
 /** `key` 32 bytes, `iv` 16 bytes; the result is a multiple of 16 bytes, 1 to 16 longer than `plaintext`. */
 export function encryptCbc(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Uint8Array {

@@ -22,4 +22,19 @@ export function randomBytes(length: number): Uint8Array {
   return getRandomValues(new Uint8Array(length));
 }
 
+/** The few functions of libsodium that are called beneath its wrappers, with addresses in its memory. */
+interface LibSodium {
+  readonly HEAPU8: Uint8Array;
+  _malloc(bytes: number): number;
+  _crypto_auth_hmacsha256_init(state: number, key: number, keyBytes: number): number;
+  /** The length is one number of 64 bits in two halves. */
+  _crypto_auth_hmacsha256_update(state: number, input: number, lengthLow: number, lengthHigh: number): number;
+  _crypto_auth_hmacsha256_final(state: number, output: number): number;
+}
+
+/** libsodium beneath its wrappers (which export it, but leave it out of their types). */
+export function libsodium(): LibSodium {
+  return (sodium as unknown as { readonly libsodium: LibSodium }).libsodium;
+}
+
 export { sodium };

@@ -1,11 +1,10 @@
 /**
- * X25519 (RFC 7748), by node:crypto: native code, two to three times as fast as libsodium's WebAssembly once the key
- * objects are kept (measured in Node 24 and Electron 33; docs/decisions/0012).
+ * X25519 (RFC 7748) by native libsodium: bytes in, bytes out, so that no private key is left behind in key objects or
+ * text, and three times as fast as libsodium's WebAssembly (docs/decisions/0012).
  */
-import { createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import sodiumNative from 'sodium-native';
 import { toHex } from '../bytes.ts';
 import type { RandomBytes } from '../types.ts';
-import { randomBytes, sodium } from './sodium.ts';
 
 /** X25519, 32 bytes each. */
 export interface KeyPair {
@@ -13,98 +12,31 @@ export interface KeyPair {
   readonly publicKey: Uint8Array;
 }
 
-/** PKCS #8 (RFC 8410 §7) of an X25519 private key, up to the 32 bytes of the key. */
-const PKCS8 = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20]);
-/** SubjectPublicKeyInfo (RFC 8410 §4), likewise. */
-const SPKI = Uint8Array.from([0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0]);
-
-// Of all forms, node:crypto takes a PEM string with the least ado.
-function pem(label: string, prefix: Uint8Array, key: Uint8Array): string {
-  const der = Buffer.concat([prefix, key]);
-  const text = `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`;
-  der.fill(0);
-  return text;
-}
-
-function importPrivate(privateKey: Uint8Array): KeyObject {
-  if (privateKey.length !== 32) throw new RangeError('an X25519 private key has 32 bytes');
-  return createPrivateKey(pem('PRIVATE KEY', PKCS8, privateKey));
-}
-
-function importPublic(publicKey: Uint8Array): KeyObject {
-  return createPublicKey(pem('PUBLIC KEY', SPKI, publicKey));
-}
-
-/** The key objects used last, by public key: making one costs as much as using it. */
-class RecentKeys {
-  readonly #keys = new Map<string, KeyObject>();
-  readonly #limit: number;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get(publicKey: Uint8Array, make: () => KeyObject): KeyObject {
-    const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.byteLength).toString('latin1');
-    let key = this.#keys.get(name);
-    if (key === undefined) {
-      key = make();
-      if (this.#keys.size >= this.#limit) {
-        for (const oldest of this.#keys.keys()) {
-          this.#keys.delete(oldest);
-          break;
-        }
-      }
-      this.#keys.set(name, key);
-    }
-    return key;
-  }
-}
-
-// Few, so that a private key does not outlive its ratchet step in memory for long.
-const recentPrivate = new RecentKeys(16);
-const recentPublic = new RecentKeys(64);
-
 /** `privateKey`: 32 random bytes; clamping happens when it is used. */
 export function keyPairOf(privateKey: Uint8Array): KeyPair {
-  return { privateKey, publicKey: sodium.crypto_scalarmult_base(privateKey) };
-}
-
-/** A new pair. From the system's own source it is made natively, in half the time. */
-export function newKeyPair(random: RandomBytes): KeyPair {
-  if (random !== randomBytes) return keyPairOf(random(32));
-  const { privateKey: key } = generateKeyPairSync('x25519');
-  const { d = '', x = '' } = key.export({ format: 'jwk' });
-  const privateKey = new Uint8Array(Buffer.from(d, 'base64url'));
-  const publicKey = new Uint8Array(Buffer.from(x, 'base64url'));
-  if (privateKey.length !== 32 || publicKey.length !== 32) throw new Error('the crypto library gave no X25519 key');
-  recentPrivate.get(publicKey, () => key);
+  const publicKey = new Uint8Array(32);
+  sodiumNative.crypto_scalarmult_base(publicKey, privateKey);
   return { privateKey, publicKey };
 }
 
-function agreeWith(own: KeyObject, publicKey: Uint8Array): Uint8Array | null {
-  if (publicKey.length !== 32) return null;
-  try {
-    const secret = diffieHellman({
-      privateKey: own,
-      publicKey: recentPublic.get(publicKey, () => importPublic(publicKey)),
-    });
-    return secret.some((byte) => byte !== 0) ? new Uint8Array(secret.buffer, secret.byteOffset, secret.length) : null;
-  } catch {
-    return null;
-  }
+export function newKeyPair(random: RandomBytes): KeyPair {
+  return keyPairOf(random(32));
 }
 
 /**
  * 32 bytes; null when the result is all zero (a public key of small order, RFC 7748 §6.1) or the length is wrong.
- * Quicker for a pair used not long ago; `own.publicKey` is needed for that alone.
+ * `privateKey` 32 bytes.
  */
-export function sharedSecret(
-  own: Pick<KeyPair, 'privateKey'> & Partial<KeyPair>,
-  publicKey: Uint8Array,
-): Uint8Array | null {
-  const make = () => importPrivate(own.privateKey);
-  return agreeWith(own.publicKey === undefined ? make() : recentPrivate.get(own.publicKey, make), publicKey);
+export function sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | null {
+  if (publicKey.length !== 32) return null;
+  if (privateKey.length !== 32) throw new RangeError('an X25519 private key has 32 bytes');
+  const secret = new Uint8Array(32);
+  try {
+    sodiumNative.crypto_scalarmult(secret, privateKey, publicKey);
+  } catch {
+    return null;
+  }
+  return secret;
 }
 
 /**

@@ -119,7 +119,7 @@ export function ratchetForward(
   if (sending === null || own === null) {
     if (state.remote === null) throw new Error('a responder has received before it sends');
     own = newKeyPair(random);
-    const secret = sharedSecret(own, state.remote);
+    const secret = sharedSecret(own.privateKey, state.remote);
     if (secret === null) return forged('ratchet key of small order');
     const step = stepRoot(rootKey, secret, rootInfo);
     wipe(secret);
@@ -191,14 +191,11 @@ function receiveTurn<T>(
     if (header.pn - state.receiving.next > rules.maxSkip) return tooFarAhead();
     skipped = skipChain(state.receiving, header.pn, state.remote).skipped;
   }
-  const secret = sharedSecret(own, header.ratchetKey);
+  const secret = sharedSecret(own.privateKey, header.ratchetKey);
   if (secret === null) return forged('ratchet key of small order');
   const { rootKey, chainKey } = stepRoot(state.rootKey, secret, rules.rootInfo);
   wipe(secret);
-  const pastRemotes =
-    state.remote === null
-      ? state.pastRemotes
-      : concat(state.pastRemotes, state.remote.subarray(0, PREFIX_BYTES)).slice(-MAX_PAST_REMOTES * PREFIX_BYTES);
+  const pastRemotes = state.remote === null ? state.pastRemotes : withPastRemote(state.pastRemotes, state.remote);
   const turned: RatchetState = {
     ...state,
     rootKey,
@@ -276,10 +273,15 @@ function receiveOn<T>(
   };
 }
 
-function isPastRemote(state: RatchetState, ratchetKey: Uint8Array): boolean {
-  const prefix = ratchetKey.subarray(0, PREFIX_BYTES);
-  for (let at = 0; at < state.pastRemotes.length; at += PREFIX_BYTES) {
-    if (same(state.pastRemotes.subarray(at, at + PREFIX_BYTES), prefix)) return true;
+function withPastRemote(pastRemotes: Uint8Array, ratchetKey: Uint8Array): Uint8Array {
+  const kept = pastRemotes.subarray(-(MAX_PAST_REMOTES - 1) * PREFIX_BYTES);
+  return concat(kept, ratchetKey.subarray(0, PREFIX_BYTES));
+}
+
+function isPastRemote({ pastRemotes }: RatchetState, ratchetKey: Uint8Array): boolean {
+  search: for (let at = 0; at < pastRemotes.length; at += PREFIX_BYTES) {
+    for (let byte = 0; byte < PREFIX_BYTES; byte += 1) if (pastRemotes[at + byte] !== ratchetKey[byte]) continue search;
+    return true;
   }
   return false;
 }

@@ -1,19 +1,14 @@
 /** The two key derivations of the Double Ratchet (XEP-0384 §4.3: KDF_CK and KDF_RK). */
 import { hkdfSha256 } from '../primitives/hkdf.ts';
-import { hmacSha256 } from '../primitives/hmac.ts';
+import { withHmacKey } from '../primitives/hmac.ts';
 import { wipe } from '../primitives/sodium.ts';
 
 const MESSAGE_KEY_INPUT = Uint8Array.of(0x01);
 const CHAIN_KEY_INPUT = Uint8Array.of(0x02);
 
-/** KDF_CK's message key, 32 bytes. */
-export function messageKeyOf(chainKey: Uint8Array): Uint8Array {
-  return hmacSha256(chainKey, MESSAGE_KEY_INPUT);
-}
-
-/** KDF_CK's next chain key, 32 bytes. */
-export function nextChainKey(chainKey: Uint8Array): Uint8Array {
-  return hmacSha256(chainKey, CHAIN_KEY_INPUT);
+/** KDF_CK: the message key and the next chain key, 32 bytes each. */
+export function stepChainKey(chainKey: Uint8Array): { readonly messageKey: Uint8Array; readonly chainKey: Uint8Array } {
+  return withHmacKey(chainKey, (mac) => ({ messageKey: mac(MESSAGE_KEY_INPUT), chainKey: mac(CHAIN_KEY_INPUT) }));
 }
 
 /** KDF_RK: a new root key and a new chain key, 32 bytes each, from a Diffie-Hellman result. */

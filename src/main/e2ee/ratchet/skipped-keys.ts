@@ -4,6 +4,8 @@
  * message key 32. Never changed in place.
  */
 
+import { readU32, writeU32 } from '../bytes.ts';
+
 export interface SkippedKey {
   /** Their ratchet key, 32 bytes. */
   readonly ratchetKey: Uint8Array;
@@ -24,18 +26,6 @@ const STAMP_AT = 36;
 const KEY_AT = 40;
 
 export const NO_SKIPPED_KEYS = new Uint8Array(0);
-
-function readU32(store: Uint8Array, at: number): number {
-  const high = ((store[at] ?? 0) << 24) | ((store[at + 1] ?? 0) << 16);
-  return (high | ((store[at + 2] ?? 0) << 8) | (store[at + 3] ?? 0)) >>> 0;
-}
-
-function writeU32(store: Uint8Array, at: number, value: number): void {
-  store[at] = value >>> 24;
-  store[at + 1] = value >>> 16;
-  store[at + 2] = value >>> 8;
-  store[at + 3] = value;
-}
 
 export function countSkipped(store: Uint8Array): number {
   return store.length / SKIPPED_ENTRY_BYTES;

@@ -1,5 +1,6 @@
 /** One chain of message keys: the part of the ratchet that turns with every message. */
-import { messageKeyOf, nextChainKey } from './kdf-chain.ts';
+import { wipe } from '../primitives/sodium.ts';
+import { stepChainKey } from './kdf-chain.ts';
 import type { SkippedKey } from './skipped-keys.ts';
 
 export interface Chain {
@@ -11,7 +12,8 @@ export interface Chain {
 
 /** The next message key, 32 bytes, and the chain after it. */
 export function stepChain(chain: Chain): { readonly messageKey: Uint8Array; readonly chain: Chain } {
-  return { messageKey: messageKeyOf(chain.key), chain: { key: nextChainKey(chain.key), next: chain.next + 1 } };
+  const { messageKey, chainKey } = stepChainKey(chain.key);
+  return { messageKey, chain: { key: chainKey, next: chain.next + 1 } };
 }
 
 /** The chain just before message `until`, and the keys of the messages left out on the way there. */
@@ -24,11 +26,11 @@ export function skipChain(
   let key = chain.key;
   let next = chain.next;
   for (; next < until; next += 1) {
-    skipped.push({ ratchetKey, n: next, messageKey: messageKeyOf(key) });
-    const following = nextChainKey(key);
+    const { messageKey, chainKey } = stepChainKey(key);
+    skipped.push({ ratchetKey, n: next, messageKey });
     // The first key belongs to the state we were given; those in between are ours alone.
-    if (key !== chain.key) key.fill(0);
-    key = following;
+    if (key !== chain.key) wipe(key);
+    key = chainKey;
   }
   return { chain: { key, next }, skipped };
 }
