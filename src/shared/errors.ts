@@ -40,8 +40,8 @@ export type ErrorCode =
   // end-to-end encryption
   | 'encryption.no-devices'
   | 'encryption.no-usable-device'
-  | 'encryption.bad-bundle'
   | 'encryption.not-let-in'
+  | 'encryption.bad-bundle'
   | 'encryption.malformed'
   | 'encryption.not-for-us'
   | 'encryption.no-session'
@@ -52,11 +52,13 @@ export type ErrorCode =
   | 'encryption.mismatch'
   | 'encryption.unreadable'
   | 'encryption.new-own-device'
-  // what a person asked for
   | 'encryption.removed-device-back'
   | 'encryption.own-device-judged'
+  // what a person asked for
   | 'request.malformed'
   | 'request.unknown-command'
+  | 'device.unknown'
+  | 'device.is-this-one'
   | 'contact.unknown'
   | 'contact.is-self'
   | 'contact.exists'
@@ -68,14 +70,14 @@ export type ErrorCode =
   | 'invitation.malformed'
   | 'invitation.expired'
   | 'invitation.own'
-  | 'link.not-allowed'
-  | 'host.unsupported'
-  | 'internal';
   // somebody's code: an `xmpp:` link with the fingerprints of their devices
   | 'trust.malformed'
   | 'trust.somebody-else'
   | 'trust.not-a-contact'
   | 'trust.this-device'
+  | 'link.not-allowed'
+  | 'host.unsupported'
+  | 'internal';
 
 /**
  * An expected failure, as data. `what` and `action` are plain English for a person (no jargon, no codes, no secrets,

@@ -22,8 +22,12 @@ export class MemoryServer {
   readonly plainClients = new Map<BareJid, Element[]>();
   /** Nodes that the server swallows: with those of OMEMO 2 among them, everybody speaks the older version. */
   readonly hidden = new Set<string>();
+  /** The node of every item that a device published. */
+  readonly published: string[] = [];
   /** Every stanza the server was given. */
   readonly carried: string[] = [];
+  /** Questions for a node (and an item of it) that are never answered. */
+  unanswered: (node: string, item: string | null) => boolean = () => false;
   /** What becomes of a stanza on its way. */
   change: (stanza: string) => string = (same) => same;
   readonly #people = new Map<BareJid, MessagingPerson[]>();
@@ -71,6 +75,11 @@ export class MemoryServer {
     const stanza = xml('message', { type: 'chat', id: crypto.randomUUID(), from, to, xmlns: 'jabber:client' });
     for (const child of children) stanza.append(child);
     await this.#deliver(null, stanza, from, to);
+  }
+
+  /** What an item of a node says now. */
+  item(owner: BareJid, node: string, itemId: string): string | undefined {
+    return this.#nodes.get(`${owner} ${node}`)?.get(itemId);
   }
 
   /** Puts an item on a node as its owner would (undefined: takes it away), and tells whom it concerns. */
@@ -165,12 +174,25 @@ export class MemoryServer {
     const published = request?.getChild('publish');
     const item = published?.getChild('item');
     if (published && item) {
+      this.published.push(String(published.attrs['node']));
       await this.publish(jid, String(published.attrs['node']), String(item.attrs['id']), item.getChildElements()[0]);
       return ok(xml('iq', { type: 'result' }));
+    }
+    const retracted = request?.getChild('retract');
+    if (retracted) {
+      const itemId = String(retracted.getChild('item')?.attrs['id']);
+      const isThere = this.#nodes.get(`${jid} ${retracted.attrs['node']}`)?.delete(itemId);
+      return isThere ? ok(xml('iq', { type: 'result' })) : fail('stanza.not-found', 'There is no such item.');
+    }
+    const deleted = iq.getChild('pubsub', `${pubsub}#owner`)?.getChild('delete');
+    if (deleted) {
+      const isThere = this.#nodes.delete(`${jid} ${deleted.attrs['node']}`);
+      return isThere ? ok(xml('iq', { type: 'result' })) : fail('stanza.not-found', 'There is no such node.');
     }
     const asked = request?.getChild('items');
     const node = String(asked?.attrs['node']);
     const wanted: unknown = asked?.getChild('item')?.attrs['id'];
+    if (this.unanswered(node, typeof wanted === 'string' ? wanted : null)) return new Promise(() => {});
     const kept = [...(this.#nodes.get(`${target.address} ${node}`) ?? [])].filter(
       ([id]) => wanted === undefined || wanted === id,
     );

@@ -17,9 +17,9 @@ import { Outbox } from '../../src/main/messaging/outbox.ts';
 import { type OutsideMarker, RollbackGuard } from '../../src/main/messaging/rollback-guard.ts';
 import { Speaker } from '../../src/main/messaging/say.ts';
 import { SessionCare } from '../../src/main/messaging/session-care.ts';
-import { openStore } from '../../src/main/storage/open-store.ts';
 import { Trust } from '../../src/main/messaging/trust.ts';
 import { TrustCodes } from '../../src/main/messaging/trust-codes.ts';
+import { openStore } from '../../src/main/storage/open-store.ts';
 import type { Store } from '../../src/main/storage/records.ts';
 import type { Arrival, Taking, Transport } from '../../src/main/transports/transport.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
@@ -57,6 +57,8 @@ export class MessagingPerson {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly speaker: Speaker;
+  readonly trust: Trust;
+  readonly codes: TrustCodes;
   readonly gaps: Gaps;
   readonly care: SessionCare;
   readonly reader: EnvelopeReader;
@@ -67,8 +69,6 @@ export class MessagingPerson {
   ownAddresses: readonly string[] = [];
   readonly learned: [ContactId, readonly string[]][] = [];
   ownDevicesTold = 0;
-  readonly trust: Trust;
-  readonly codes: TrustCodes;
   /** The account's transport while signed in; see memory-server.ts. */
   account: Transport | null = null;
   catchingUp = false;
@@ -116,6 +116,7 @@ export class MessagingPerson {
         contact: () => {},
         contactRemoved: (id) => void this.removed.push(id),
         ownDevices: () => void this.ownDevicesTold++,
+        trustDue: (owner) => this.trust.attend(owner),
         arrived: () => {},
       },
       now,
@@ -132,13 +133,12 @@ export class MessagingPerson {
     this.directory = new KeyDirectory(this.context, signal);
     this.outbox = new Outbox(this.context, this.directory, signal);
     this.speaker = new Speaker(this.context, this.outbox, this.directory);
+    this.trust = new Trust(this.context, this.directory, this.outbox);
+    this.codes = new TrustCodes(this.context, this.directory, this.trust);
     this.care = new SessionCare(this.context, this.directory, this.outbox);
     this.gaps = new Gaps(this.context, signal);
-        trustDue: (owner) => this.trust.attend(owner),
     this.reader = new EnvelopeReader(this.context, this.outbox, this.gaps);
     this.inbox = new Inbox(this.context, this.directory, this.care, this.reader);
-  }
-
     this.guard = options.marker === undefined ? null : this.#watchOver(options.marker);
     if (options.profile) this.outbox.load();
   }
@@ -156,6 +156,8 @@ export class MessagingPerson {
     this.inbox.onOwnStanza = (id, after) => guard.sawOwn(id, after);
     this.directory.onConflict = (what, listed) => guard.conflict(what, listed);
     return guard;
+  }
+
   readonly #transport: Transport = {
     id: 'memory',
     route: 'direct',
@@ -168,8 +170,6 @@ export class MessagingPerson {
       return { reachable: others.length > 0, devices: others.map((other) => other.deviceId) };
     },
     send: async (stanza, target) => {
-    this.trust = new Trust(this.context, this.directory, this.outbox);
-    this.codes = new TrustCodes(this.context, this.directory, this.trust);
       const others = (this.#links.get(target.address) ?? []).filter((other) => target.devices.includes(other.deviceId));
       if (others.length === 0) return fail('transport.unreachable', 'No link.');
       const text = stanza.toString();

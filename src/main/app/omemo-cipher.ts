@@ -165,6 +165,15 @@ export function createOmemoCipher(
     checkLegacyBundle: omemo.readLegacyBundle,
     fingerprint: omemo.fingerprintOf,
 
+    signLabel: (label) => omemo.signLabel(ownDevice(), label),
+
+    verifyLabel(identityKey, label, signature) {
+      // The sign bit that the key was published with is not kept; either way it is the same owner's.
+      const negative = identityKey.slice();
+      negative[31] = (negative[31] ?? 0) | 0x80;
+      return [identityKey, negative].some((key) => omemo.verifyLabel(key, label, signature));
+    },
+
     rolledBack() {
       own = null;
       records.clear();

@@ -1,21 +1,22 @@
 /** An open profile at work: messaging between its store and its two networks. Pieces are passed by name, in order. */
-import type { ContactId, ConversationId, MessageId } from '../../shared/model.ts';
-import type { MessagingContext } from '../messaging/context.ts';
+import type { ContactId, ConversationId, DeviceId, MessageId } from '../../shared/model.ts';
+import { inTransaction, type MessagingContext } from '../messaging/context.ts';
+import { learnDevice } from '../messaging/device-records.ts';
 import { EnvelopeReader } from '../messaging/envelope-content.ts';
 import { Gaps } from '../messaging/gaps.ts';
 import { Inbox } from '../messaging/inbox.ts';
 import { KeyDirectory } from '../messaging/key-directory.ts';
 import { Outbox } from '../messaging/outbox.ts';
-import { Speaker } from '../messaging/say.ts';
 import { countTime } from '../messaging/own-device-life.ts';
 import { RollbackGuard } from '../messaging/rollback-guard.ts';
+import { Speaker } from '../messaging/say.ts';
 import { SessionCare } from '../messaging/session-care.ts';
-import type { NearbyCrypto } from '../nearby/crypto.ts';
-import type { ContactRecord, Store } from '../storage/records.ts';
-import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Trust } from '../messaging/trust.ts';
 import { TrustCodes } from '../messaging/trust-codes.ts';
+import type { NearbyCrypto } from '../nearby/crypto.ts';
+import type { ContactRecord, Store } from '../storage/records.ts';
 import type { StepMarker } from '../storage/step-marker.ts';
+import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Account } from './account.ts';
 import type { EventHub } from './event-hub.ts';
 import { Nearby, type NearbyOptions } from './nearby.ts';
@@ -38,9 +39,9 @@ export interface RunningProfileOptions {
   readonly onStatus: () => void;
   readonly xmppOverride: XmppTransportOptions['override'];
   readonly nearby: NearbyOptions;
-}
   /** Null: nothing is kept outside the profile. */
   readonly marker: StepMarker | null;
+}
 
 const nearbyEnabled = 'nearby-enabled';
 
@@ -50,17 +51,19 @@ export class RunningProfile {
   readonly directory: KeyDirectory;
   readonly outbox: Outbox;
   readonly speaker: Speaker;
+  readonly trust: Trust;
+  readonly trustCodes: TrustCodes;
   readonly account: Account;
   readonly nearby: Nearby;
   readonly views: Views;
   readonly #hub: EventHub;
-  /** By what each contact is recognised: only a change of that concerns the direct transport. */
-  readonly #addresses = new Map<ContactId, string>();
-  readonly trust: Trust;
   readonly #care: SessionCare;
   readonly #guard: RollbackGuard;
   readonly #marker: StepMarker | null;
-  readonly trustCodes: TrustCodes;
+  /** By what each contact is recognised: only a change of that concerns the direct transport. */
+  readonly #addresses = new Map<ContactId, string>();
+  /** Devices with a direct link, each asked for its name once while it has one. */
+  readonly #linked = new Map<ContactId, readonly DeviceId[]>();
   /** Contacts whose device list is being asked for. */
   readonly #asking = new Map<ContactId, { again: boolean }>();
   /** As last seen: from whom presence, and with it device lists, begin to come. */
@@ -91,6 +94,7 @@ export class RunningProfile {
           options.onStatus();
           this.tellOwnDevices();
         },
+        trustDue: (owner) => this.trust.attend(owner),
         arrived: (message) => this.#arrived(ports, message.conversationId, message),
       },
       now,
@@ -100,26 +104,19 @@ export class RunningProfile {
       xmpp: () => this.account.transport,
       direct: () => this.nearby.transport,
       catchingUp: () => this.account.catchingUp(),
+      mayEncrypt: () => this.#guard.mayEncrypt(),
       archiveComplete: () => this.account.archiveComplete(),
     };
-        trustDue: (owner) => this.trust.attend(owner),
     this.context = context;
-      mayEncrypt: () => this.#guard.mayEncrypt(),
     this.directory = new KeyDirectory(context, signal);
     this.outbox = new Outbox(context, this.directory, signal);
     this.speaker = new Speaker(context, this.outbox, this.directory);
+    this.trust = new Trust(context, this.directory, this.outbox);
+    this.trustCodes = new TrustCodes(context, this.directory, this.trust);
     const gaps = new Gaps(context, signal);
     const care = new SessionCare(context, this.directory, this.outbox);
     const reader = new EnvelopeReader(context, this.outbox, gaps);
     const inbox = new Inbox(context, this.directory, care, reader);
-    this.account = new Account(
-      context,
-      {
-        onStatus: () => {
-          if (this.account.status()?.transport.state === 'failing') this.#guard.serverFails();
-          options.onStatus();
-        },
-        onReach: () => {
     this.#care = care;
     this.#marker = options.marker;
     this.#guard = new RollbackGuard(
@@ -137,23 +134,32 @@ export class RunningProfile {
     );
     inbox.onOwnStanza = (id, after) => this.#guard.sawOwn(id, after);
     this.directory.onConflict = (what, listed) => this.#guard.conflict(what, listed);
+    this.account = new Account(
+      context,
+      {
+        onStatus: () => {
+          if (this.account.status()?.transport.state === 'failing') this.#guard.serverFails();
+          options.onStatus();
+        },
+        onReach: () => {
           this.outbox.kickAll();
           this.tellAllConversations();
+          this.#tellReceivers().catch(() => context.log('warn', 'receivers-not-told'));
         },
-    this.trust = new Trust(context, this.directory, this.outbox);
-    this.trustCodes = new TrustCodes(context, this.directory, this.trust);
         onOnline: () => {
           this.directory.forgetLists();
           void this.directory.announce();
+          this.trust.attendAll();
           this.#askForLists().catch(() => context.log('warn', 'lists-not-fetched'));
         },
         onCaughtUp: () => {
+          this.#guard.caughtUp();
           care.caughtUp();
           reader.caughtUp();
           gaps.review();
+          this.#countTime();
           this.outbox.kickAll();
         },
-          this.#guard.caughtUp();
         onBounce: (messageId, from, error) => this.outbox.bounced(messageId as MessageId, from, error),
         onStanza: (incoming) => inbox.take(incoming),
       },
@@ -179,18 +185,18 @@ export class RunningProfile {
     );
     this.views = new Views(context, this.directory, (contact) => this.account.presenceOf(contact));
     this.#maintenance = setInterval(() => this.#maintain(), maintenancePeriod);
-          this.trust.attendAll();
     this.#maintenance.unref();
     gaps.load();
   }
 
   start(nearby: boolean | null): void {
+    this.#guard.start();
     this.#maintain();
     if (nearby ?? this.store.settings.getValue(nearbyEnabled) !== 'false') this.nearby.start();
     this.account.start();
     this.outbox.load();
+    this.trust.attendAll();
   }
-    this.#guard.start();
 
   async setNearbyEnabled(enabled: boolean): Promise<void> {
     this.store.settings.setValue(nearbyEnabled, JSON.stringify(enabled));
@@ -209,13 +215,13 @@ export class RunningProfile {
     clearInterval(this.#maintenance);
     await Promise.allSettled([this.account.stop(), this.nearby.stop()]);
     this.#life.abort();
+    this.#marker?.close();
   }
 
   tellConversation(id: ConversationId): void {
     this.#hub.emitSoon(`conversation ${id}`, () => {
       const record = this.store.conversations.get(id);
       const conversation = record ? this.views.conversation(record) : null;
-    this.#marker?.close();
       return conversation && { type: 'conversation', conversation };
     });
   }
@@ -224,10 +230,17 @@ export class RunningProfile {
     this.#hub.emitSoon('own-devices', () => ({ type: 'own-devices', devices: this.views.ownDevices() }));
   }
 
+  /** Who gets messages depends on it: what waited may go, and what would have gone may wait. */
+  trustPolicyChanged(): void {
+    for (const { id } of this.store.contacts.list()) this.tellContact(id);
+    this.tellOwnDevices();
+    this.tellAllConversations();
+    this.trust.attendAll();
+  }
+
   tellAllConversations(): void {
     for (const { id } of this.store.conversations.list()) this.tellConversation(id);
   }
-    this.trust.attendAll();
 
   tellContact(id: ContactId): void {
     this.#hub.emitSoon(`contact ${id}`, () => {
@@ -262,37 +275,45 @@ export class RunningProfile {
 
   #directReachChanged(contactId: ContactId | null): void {
     if (contactId === null) {
-  /** Who gets messages depends on it: what waited may go, and what would have gone may wait. */
-  trustPolicyChanged(): void {
-    for (const { id } of this.store.contacts.list()) this.tellContact(id);
-    this.tellOwnDevices();
-    this.tellAllConversations();
-    this.trust.attendAll();
-  }
-
       this.outbox.kickAll();
       this.tellAllConversations();
       return;
     }
     this.outbox.kick(contactId);
+    this.#care.reached(contactId);
     const conversation = this.store.conversations.byContact(contactId);
     if (conversation) this.tellConversation(conversation.id);
+    this.tellContact(contactId);
     this.#learnLinkedDevices(contactId);
   }
 
-    this.#care.reached(contactId);
-  /** A device that just came near is asked for its keys, so that the next message finds them. */
+  /** A device that just came near is asked for its keys, so that the next message finds them, and for its name. */
   #learnLinkedDevices(contactId: ContactId): void {
     const contact = this.store.contacts.get(contactId);
     const address = contact?.xid ?? contact?.jid;
     if (!contact || !address) return;
-    for (const deviceId of this.nearby.transport?.reach(address).devices ?? []) {
-      if (this.store.devices.get(contactId, deviceId)?.identityKey) continue;
-      this.directory
-        .fetchBundle(contactId, contact, deviceId)
-        .then(() => this.outbox.kick(contactId))
-        .catch(() => this.context.log('warn', 'bundle-not-learned'));
+    const linked = this.nearby.transport?.reach(address).devices ?? [];
+    const before = this.#linked.get(contactId) ?? [];
+    this.#linked.set(contactId, linked);
+    for (const deviceId of linked) {
+      if (!before.includes(deviceId)) {
+        this.#meetDevice(contact, deviceId).catch(() => this.context.log('warn', 'device-not-asked'));
+      }
     }
+  }
+
+  async #meetDevice(contact: ContactRecord, deviceId: DeviceId): Promise<void> {
+    const { id } = contact;
+    if (this.store.devices.get(id, deviceId)?.identityKey) {
+      // Whoever has a direct link proved this key for it.
+      inTransaction(this.context, (after) =>
+        learnDevice(this.context, after, id, { deviceId, seenAt: this.context.now() }),
+      );
+    } else {
+      await this.directory.fetchBundle(id, contact, deviceId);
+      this.outbox.kick(id);
+    }
+    await this.directory.fetchLinkedLabel(contact, deviceId);
   }
 
   /**
@@ -347,6 +368,23 @@ export class RunningProfile {
 
   #maintain(): void {
     if (this.context.cipher.maintain()) void this.directory.announce();
+    if (this.account.transport?.status.state === 'online' && !this.account.catchingUp()) this.#countTime();
+  }
+
+  /** Own devices may have been silent for long enough now. */
+  #countTime(): void {
+    inTransaction(this.context, () => countTime(this.context));
+    this.tellOwnDevices();
+  }
+
+  /** Which devices are written to depends on what is reachable. Many contacts are not looked at in one go. */
+  async #tellReceivers(): Promise<void> {
+    for (const { id } of this.store.contacts.list()) {
+      this.tellContact(id);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#life.signal.aborted) return;
+    }
+    this.tellOwnDevices();
   }
 
   #arrived(ports: Ports, conversationId: ConversationId, message: Parameters<Ports['notifier']['message']>[0]): void {

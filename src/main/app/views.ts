@@ -9,14 +9,12 @@ import {
 } from '../../shared/model.ts';
 import type { DeviceReach } from '../../shared/routing.ts';
 import { type MessagingContext, selfOf } from '../messaging/context.ts';
+import { ownLabel } from '../messaging/device-labels.ts';
 import type { KeyDirectory } from '../messaging/key-directory.ts';
-import {
-  contactDevices,
-  contactReach,
-  conversationEncryption,
-  ownOtherDevices,
-  serverReaches,
-} from '../messaging/recipients.ts';
+import { isStale } from '../messaging/own-device-life.ts';
+import { ownReceivingDevices, receivingDevices } from '../messaging/receiving.ts';
+import { contactReach, conversationEncryption, serverReaches } from '../messaging/recipients.ts';
+import { isRemoved } from '../messaging/removed-devices.ts';
 import { plainDeviceId } from '../messaging/seal.ts';
 import type { ContactRecord, ConversationRecord, DeviceRecord } from '../storage/records.ts';
 
@@ -59,25 +57,29 @@ export class Views {
       isThisDevice: owner === 'self' && deviceId === selfOf(this.#context).deviceId,
       encryption: wire,
       receives: receiving.some((device) => device.deviceId === deviceId),
-      stale: false,
+      stale: isStale(this.#context, record),
     };
   }
 
   ownDevices(): Device[] {
     const self = selfOf(this.#context);
-    const others = this.#context.store.devices.of('self').filter((device) => device.deviceId !== self.deviceId);
+    const { store } = this.#context;
+    // One that was removed is gone, unless it is still, or again, on the account's list.
+    const others = store.devices
+      .of('self')
+      .filter((device) => device.deviceId !== self.deviceId && (device.active || !isRemoved(store, device)));
     const own: DeviceRecord = {
       owner: 'self',
       deviceId: self.deviceId,
       wire: 'omemo2',
-      label: '',
+      label: ownLabel(store),
       localName: '',
       identityKey: self.identityKey,
       trust: 'verified',
       active: true,
       lastSeenAt: this.#context.now(),
     };
-    const receiving = ownOtherDevices(this.#context);
+    const receiving = ownReceivingDevices(this.#context, this.#directory);
     return [own, ...others].map((device) => this.device(device, receiving));
   }
 
@@ -88,7 +90,7 @@ export class Views {
 
   contactOf(record: ContactRecord): Contact {
     const { id, name, jid, xid, subscription, addedAt } = record;
-    const receiving = contactDevices(this.#context, record);
+    const receiving = receivingDevices(this.#context, this.#directory, record);
     const devices = this.#context.store.devices.of(id).map((device) => this.device(device, receiving));
     return { id, name, jid, xid, presence: this.#presence(record), subscription, devices, addedAt };
   }

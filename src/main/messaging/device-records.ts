@@ -4,10 +4,11 @@ import type { WireFormat } from '../e2ee/types.ts';
 import type { DeviceRecord } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
+import { noteSignOfLife } from './own-device-life.ts';
 import { ownDeviceAppeared } from './own-device-news.ts';
-
 import { believe, namesOf } from './trust-belief.ts';
 import { tellChanges } from './trust-news.ts';
+
 export type Owner = ContactId | 'self';
 
 /**
@@ -63,6 +64,7 @@ export function learnDevice(
     readonly wire?: WireFormat;
     readonly identityKey?: Uint8Array;
     readonly active?: boolean;
+    /** It showed a sign of life: a message of its own that decrypted, or a direct link. */
     readonly seenAt?: number;
   },
 ): void {
@@ -76,13 +78,13 @@ export function learnDevice(
     owner,
     deviceId: learned.deviceId,
     wire: learned.wire ?? existing?.wire ?? 'omemo2',
-    label: existing?.label ?? '',
-    localName: existing?.localName ?? '',
+    label: changedKey ? '' : (existing?.label ?? ''),
+    localName: changedKey ? '' : (existing?.localName ?? ''),
     identityKey: learned.identityKey ?? existing?.identityKey ?? null,
     // Another key under a known id is another device: nothing of the old one's trust carries over.
     trust: existing ? (changedKey ? changedTrust(existing, others) : existing.trust) : firstTrust(others),
     active: learned.active ?? existing?.active ?? false,
-    lastSeenAt: learned.seenAt ?? existing?.lastSeenAt ?? null,
+    lastSeenAt: lastSeen(context, existing?.lastSeenAt ?? null, learned.seenAt),
   };
   if (existing && !changedKey && isUnchanged(existing, record)) return;
   if (!existing && others.length >= maxDevicesKnown) return;
@@ -127,7 +129,10 @@ function isUnchanged(a: DeviceRecord, b: DeviceRecord): boolean {
 }
 
 function announceChange(context: MessagingContext, owner: Owner): void {
-  if (owner === 'self') return;
+  if (owner === 'self') {
+    context.events.ownDevices();
+    return;
+  }
   context.events.contact(owner);
   const conversation = context.store.conversations.byContact(owner);
   if (conversation) context.events.conversation(conversation.id);

@@ -247,10 +247,11 @@ export class Inbox {
         learnDevice(this.#context, after, owner, {
           deviceId: encrypted.sid,
           identityKey,
-          // What a device we know is written to in is for its owner's lists to say.
-          wire: this.#context.store.devices.get(owner, encrypted.sid)?.wire ?? encrypted.wire,
+          wire: this.#wireToWriteIn(owner, encrypted),
+          seenAt: arrival.delayedSince ?? this.#context.now(),
           ...(arrival.route === 'direct' ? this.#activeBySight(owner) : {}),
         });
+        if (!known) this.#directory.identityKnown(owner, encrypted.sid, after);
         return ok({ ...result.value, identityKey });
       }
       failure = result.error;
@@ -270,6 +271,12 @@ export class Inbox {
       if (identityKey) return identityKey;
     }
     return null;
+  }
+
+  /** What a device we know is written to in is for its owner's lists to say. */
+  #wireToWriteIn(owner: Owner, { sid, wire }: IncomingEncrypted): IncomingEncrypted['wire'] {
+    if (wire === 'omemo2' && this.#directory.newerWorks(owner, sid)) return wire;
+    return this.#context.store.devices.get(owner, sid)?.wire ?? wire;
   }
 
   /** A contact without an account has nowhere else to announce a device than in front of us. */

@@ -6,9 +6,11 @@ import type { Bundle, LegacyBundle, WireFormat } from '../e2ee/types.ts';
 import type { SendTarget } from '../transports/transport.ts';
 import { encodeBase64 } from './base64.ts';
 import { type MessagingContext, selfOf } from './context.ts';
+import { isSameEntry, ownEntry } from './device-labels.ts';
 import {
   bundlesNode,
   configureRequest,
+  deleteNodeRequest,
   devicesNode,
   fetchedItem,
   fetchRequest,
@@ -16,6 +18,7 @@ import {
   publishRequest,
   readBundle,
   readDeviceList,
+  retractRequest,
   writeBundle,
   writeDeviceList,
 } from './key-nodes.ts';
@@ -27,6 +30,7 @@ import {
   writeLegacyBundle,
   writeLegacyDeviceList,
 } from './legacy-nodes.ts';
+import { toWithdraw, withdrawn } from './removed-devices.ts';
 
 type Ask = (target: SendTarget, iq: Element) => Promise<Result<Element>>;
 
@@ -35,21 +39,21 @@ export interface Announcement {
   /** Our own account. */
   readonly jid: BareJid;
   readonly ask: Ask;
-  /** What our own list says before we are put on it. */
-  readonly listed: (ids: readonly DeviceId[]) => void;
+  /** What our own list says, before and after it is changed. */
+  readonly listed: (devices: readonly ListedDevice[]) => void;
   /** Ask whether the account still has the bundle: servers lose data, and accounts are made anew. */
   readonly check: boolean;
-}
-
-export async function announceKeys(context: MessagingContext, to: Announcement): Promise<Result<void>> {
-  const { wire, jid, ask } = to;
   /** The account has something else there. True: it was seen to, and keys are announced again. */
   readonly conflict: (what: Conflict) => boolean;
-  const target: SendTarget = { address: jid, devices: [] };
-  const { deviceId } = selfOf(context);
+}
+
 /** Under our device id the account keeps the keys of another device, or keys of ours that were made after those we have. */
 export type Conflict = 'other-device' | 'newer-keys';
 
+export async function announceKeys(context: MessagingContext, to: Announcement): Promise<Result<void>> {
+  const { wire, jid, ask } = to;
+  const target: SendTarget = { address: jid, devices: [] };
+  const { deviceId } = selfOf(context);
   const current = wire === 'omemo2';
   const listNode = current ? devicesNode : legacyDevicesNode;
   // The bundle goes first: nobody shall find a listed device without one.
@@ -58,15 +62,56 @@ export type Conflict = 'other-device' | 'newer-keys';
   const answer = await ask(target, fetchRequest(null, listNode, null));
   if (!answer.ok && answer.error.code !== 'stanza.not-found') return answer;
   const item = answer.ok ? fetchedItem(answer.value, listNode, null) : undefined;
-  const read = item ? readIds(item, wire) : ok<DeviceId[]>([]);
+  const read = item ? readList(item, wire) : ok<ListedDevice[]>([]);
   const listed = read.ok ? read.value : [];
   to.listed(listed);
-  if (listed.includes(deviceId)) return ok();
-  // Whatever took us from the list may have taken the bundle too.
-  const again = to.check ? bundle : await announceBundle(context, to, true);
-  if (!again.ok) return again;
-  const list = current ? listWith(item, deviceId) : writeLegacyDeviceList([...listed, deviceId]);
-  return publishAlone(ask, target, listNode, 'current', list);
+  // A removed device that still runs looks after its keys when it sees the list: they have to be gone by then.
+  const bundles = await withdrawBundles(context, to);
+  if (!bundles.ok) return bundles;
+  const removed = toWithdraw(context.store, 'lists', wire);
+  const wanted = listWith(context, wire, listed, removed);
+  if (wanted !== listed) {
+    if (!listed.some((device) => device.id === deviceId)) {
+      // Whatever took us from the list may have taken the bundle too.
+      const again = to.check ? bundle : await announceBundle(context, to, true);
+      if (!again.ok) return again;
+    }
+    const list = current ? writeDeviceList(wanted) : writeLegacyDeviceList(wanted.map((device) => device.id));
+    const published = await publishAlone(ask, target, listNode, 'current', list);
+    if (!published.ok) return published;
+  }
+  withdrawn(context.store, 'lists', wire, removed);
+  if (wanted !== listed) to.listed(wanted);
+  return ok();
+}
+
+/** The list with this device as it is now, without those that were removed; the same one if it is so already. */
+function listWith(
+  context: MessagingContext,
+  wire: WireFormat,
+  listed: readonly ListedDevice[],
+  removed: readonly DeviceId[],
+): readonly ListedDevice[] {
+  const own = ownEntry(context);
+  const before = listed.find((device) => device.id === own.id);
+  // The older list has no labels.
+  const isOnIt = before !== undefined && (wire === 'omemo-legacy' || isSameEntry(before, own));
+  if (isOnIt && !listed.some((device) => removed.includes(device.id))) return listed;
+  const others = listed.filter((device) => !removed.includes(device.id) && device.id !== own.id);
+  return [...others, own];
+}
+
+async function withdrawBundles(context: MessagingContext, { wire, jid, ask }: Announcement): Promise<Result<void>> {
+  const target: SendTarget = { address: jid, devices: [] };
+  for (const id of toWithdraw(context.store, 'bundles', wire)) {
+    const request =
+      wire === 'omemo2' ? retractRequest(bundlesNode, String(id)) : deleteNodeRequest(legacyBundleNode(id));
+    const answer = await ask(target, request);
+    if (!answer.ok && answer.error.code.startsWith('transport.')) return answer;
+    // What the server does not have, or does not give up, cannot be withdrawn.
+    withdrawn(context.store, 'bundles', wire, [id]);
+  }
+  return ok();
 }
 
 /** Publishes the bundle where it changed since it was published or, with `check`, where the account no longer has it. */
@@ -96,6 +141,28 @@ async function announceBundle(context: MessagingContext, to: Announcement, check
   const published = await publish(ask, target, node, itemId, bundle);
   if (published.ok) store.settings.setValue(name, fingerprint);
   return published;
+}
+
+/** Only what is signed counts: anything else on our node is published over. */
+function conflictWith(
+  { cipher }: MessagingContext,
+  kept: Element,
+  wire: WireFormat,
+  deviceId: DeviceId,
+): Conflict | null {
+  const current = wire === 'omemo2' ? readBundle(kept, deviceId) : null;
+  const legacy = wire === 'omemo2' ? null : readLegacyBundleElement(kept, deviceId);
+  const checked = current?.ok
+    ? cipher.checkBundle(current.value)
+    : legacy?.ok
+      ? cipher.checkLegacyBundle(legacy.value)
+      : null;
+  if (!checked?.ok) return null;
+  const isOurs = Buffer.from(cipher.canonicalIdentity(checked.value.identityKey)).equals(
+    cipher.canonicalIdentity(cipher.ownBundle().identityKey),
+  );
+  if (!isOurs) return 'other-device';
+  return cipher.isNewerThanOwn(checked.value) ? 'newer-keys' : null;
 }
 
 /** Servers may write XML otherwise than it was sent, so what it says is compared. */
@@ -142,28 +209,6 @@ async function configureMany(ask: Ask, target: SendTarget, node: string): Promis
 }
 
 /** A node with other settings is refused (XEP-0060 §7.1.5): configured, then published again. */
-/** Only what is signed counts: anything else on our node is published over. */
-function conflictWith(
-  { cipher }: MessagingContext,
-  kept: Element,
-  wire: WireFormat,
-  deviceId: DeviceId,
-): Conflict | null {
-  const current = wire === 'omemo2' ? readBundle(kept, deviceId) : null;
-  const legacy = wire === 'omemo2' ? null : readLegacyBundleElement(kept, deviceId);
-  const checked = current?.ok
-    ? cipher.checkBundle(current.value)
-    : legacy?.ok
-      ? cipher.checkLegacyBundle(legacy.value)
-      : null;
-  if (!checked?.ok) return null;
-  const isOurs = Buffer.from(cipher.canonicalIdentity(checked.value.identityKey)).equals(
-    cipher.canonicalIdentity(cipher.ownBundle().identityKey),
-  );
-  if (!isOurs) return 'other-device';
-  return cipher.isNewerThanOwn(checked.value) ? 'newer-keys' : null;
-}
-
 async function publishAlone(
   ask: Ask,
   target: SendTarget,
@@ -179,16 +224,9 @@ async function publishAlone(
   return second.ok ? ok() : second;
 }
 
-/** The device ids of a list in either version. */
-export function readIds(list: Element, wire: WireFormat): Result<DeviceId[]> {
-  if (wire === 'omemo-legacy') return readLegacyDeviceList(list);
-  const read = readDeviceList(list);
-  return read.ok ? ok(read.value.map((device) => device.id)) : read;
-}
-
-/** The list with one device more; the labels of the others stay as they are. */
-function listWith(list: Element | undefined, deviceId: DeviceId): Element {
-  const read = readDeviceList(list);
-  const listed: readonly ListedDevice[] = read.ok ? read.value : [];
-  return writeDeviceList([...listed, { id: deviceId, label: null, labelSignature: null }]);
+/** The devices of a list in either version. */
+export function readList(list: Element, wire: WireFormat): Result<ListedDevice[]> {
+  if (wire === 'omemo2') return readDeviceList(list);
+  const read = readLegacyDeviceList(list);
+  return read.ok ? ok(read.value.map((id) => ({ id, label: null, labelSignature: null }))) : read;
 }

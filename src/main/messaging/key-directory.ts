@@ -9,7 +9,8 @@ import type { BareJid, ContactId, DeviceId } from '../../shared/model.ts';
 import type { Bundle, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, SendTarget, Transport } from '../transports/transport.ts';
-import { accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
+import { type AfterCommit, accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
+import { isSameEntry, ownEntry, takeLabel } from './device-labels.ts';
 import { learnDevice, type Owner } from './device-records.ts';
 import { announceKeys, type Conflict, readList } from './key-announcement.ts';
 import {
@@ -17,6 +18,7 @@ import {
   devicesNode,
   fetchedItem,
   fetchRequest,
+  type ListedDevice,
   pubsubEventNamespace,
   pubsubNamespace,
   readBundle,
@@ -25,24 +27,39 @@ import {
 } from './key-nodes.ts';
 import { legacyBundleNode, legacyDevicesNode, legacyFetchRequest, readLegacyBundleElement } from './legacy-nodes.ts';
 import { linkedDevices } from './recipients.ts';
+import { lookForRemoved } from './removed-devices.ts';
 
 const requestTimeout = 15_000;
 /** Long enough for a burst of first messages, short enough that a spent prekey is seldom picked (XEP-0384 §6). */
 const bundleLifetime = 2 * 60_000;
 const retryBundleAfter = 60_000;
+/** Doubled so often for a device whose keys cannot be had again and again. */
+const mostDoublings = 5;
 const doubtAfter = 10 * 60_000;
 const doubtNothingAfter = 20_000;
+/** Somebody else's change of our own list is answered this often in an hour: two that undo each other's must end. */
+const maxCorrections = 5;
+const correctionsPeriod = 60 * 60_000;
 
 export class KeyDirectory {
   readonly #context: MessagingContext;
   readonly #signal: AbortSignal;
   readonly #bundles = new Map<string, { readonly bundle: Bundle; readonly wire: WireFormat; readonly at: number }>();
   readonly #failedAt = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  /** Announce the newer version, but with keys that cannot be used: written to in the older one while we are signed in. */
+  readonly #onlyOlder = new Set<string>();
   /** Per owner: what their account announced since we signed in, in each of the two versions. */
   readonly #lists = new Map<Owner, Map<WireFormat, ReadonlySet<DeviceId>>>();
   readonly #listedAt = new Map<Owner, number>();
   /** What was seen to be published since this process began. */
   readonly #checked = new Set<WireFormat>();
+  /** What devices are called by lists; of use once their keys are known. */
+  readonly #labels = new Map<Owner, Map<DeviceId, ListedDevice>>();
+  /** Devices whose keys could not be had when they were asked for last. */
+  readonly #withoutKeys = new Set<string>();
+  /** When our own list was put right lately. */
+  #corrections: readonly number[] = [];
   #announcing: Promise<void> = Promise.resolve();
   #nextAnnouncement: Promise<void> | null = null;
 
@@ -78,6 +95,8 @@ export class KeyDirectory {
     this.#lists.clear();
     this.#listedAt.clear();
     this.#failedAt.clear();
+    this.#failures.clear();
+    this.#onlyOlder.clear();
   }
 
   cachedBundle(owner: Owner, deviceId: DeviceId, wire: WireFormat): Bundle | null {
@@ -86,8 +105,15 @@ export class KeyDirectory {
   }
 
   recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {
-    const at = this.#failedAt.get(`${owner}/${deviceId}`);
-    return at !== undefined && this.#since(at) < retryBundleAfter;
+    const key = `${owner}/${deviceId}`;
+    const at = this.#failedAt.get(key);
+    const doublings = Math.min((this.#failures.get(key) ?? 1) - 1, mostDoublings);
+    return at !== undefined && this.#since(at) < retryBundleAfter * 2 ** doublings;
+  }
+
+  /** Its keys are still being asked for; until they come it is as if they could not be had. */
+  isLate(owner: Owner, deviceId: DeviceId): void {
+    this.#failedAt.set(`${owner}/${deviceId}`, this.#context.now());
   }
 
   /** Milliseconds, also after the clock was set back. */
@@ -118,10 +144,38 @@ export class KeyDirectory {
       return ok();
     }
     const item = fetchedItem(answer.value, node, null);
-    const list = item ? readIds(item, wire) : ok<DeviceId[]>([]);
+    const list = item ? readList(item, wire) : ok<ListedDevice[]>([]);
     if (!list.ok) return list;
     this.#applyList(owner, wire, list.value);
     return ok();
+  }
+
+  /** A device with a direct link says itself what it is called. */
+  async fetchLinkedLabel(contact: ContactRecord, deviceId: DeviceId): Promise<void> {
+    const direct = this.#context.direct();
+    const address = contact.xid ?? contact.jid;
+    if (!direct || !address) return;
+    const answer = await this.#ask(direct, { address, devices: [deviceId] }, fetchRequest(address, devicesNode, null));
+    const item = answer.ok ? fetchedItem(answer.value, devicesNode, null) : undefined;
+    const read = item ? readList(item, 'omemo2') : null;
+    const own = read?.ok ? read.value.find((device) => device.id === deviceId) : undefined;
+    if (own) inTransaction(this.#context, (after) => this.#applyLabels(contact.id, [own], after));
+  }
+
+  /** The key of a device became known: what it is called can be checked. Inside a transaction. */
+  identityKnown(owner: Owner, deviceId: DeviceId, after: AfterCommit): void {
+    const listed = this.#labels.get(owner)?.get(deviceId);
+    if (listed) this.#applyLabels(owner, [listed], after);
+  }
+
+  #applyLabels(owner: Owner, listed: readonly ListedDevice[], after: AfterCommit): void {
+    const labels = this.#labels.get(owner) ?? new Map<DeviceId, ListedDevice>();
+    this.#labels.set(owner, labels);
+    for (const device of listed) {
+      labels.set(device.id, device);
+      const record = this.#context.store.devices.get(owner, device.id);
+      if (record) takeLabel(this.#context, after, record, device);
+    }
   }
 
   /** The bundle of one device: from the device itself where it is linked, else from its owner's account. */
@@ -129,31 +183,62 @@ export class KeyDirectory {
     owner: Owner,
     contact: ContactRecord | null,
     deviceId: DeviceId,
-    wire: WireFormat = this.#context.store.devices.get(owner, deviceId)?.wire ?? 'omemo2',
+    asked?: WireFormat,
   ): Promise<Result<Bundle>> {
-    const result =
+    let wire = asked ?? this.#context.store.devices.get(owner, deviceId)?.wire ?? 'omemo2';
+    let result =
       wire === 'omemo2'
         ? await this.#fetchBundle(owner, contact, deviceId)
         : await this.#fetchLegacyBundle(owner, contact, deviceId);
     const key = `${owner}/${deviceId}`;
+    // On both lists, with keys of the newer version that cannot be used: better the older one than nothing.
+    const isUnusable = !result.ok && !result.error.code.startsWith('transport.');
+    if (isUnusable && asked === undefined && wire === 'omemo2' && this.#isListed(owner, 'omemo-legacy', deviceId)) {
+      const older = await this.#fetchLegacyBundle(owner, contact, deviceId);
+      if (older.ok) {
+        wire = 'omemo-legacy';
+        result = older;
+        this.#onlyOlder.add(key);
+      }
+    }
     if (!result.ok) {
       this.#failedAt.set(key, this.#context.now());
+      this.#failures.set(key, (this.#failures.get(key) ?? 0) + 1);
+      if (!result.error.code.startsWith('transport.')) this.#keysCouldBeHad(owner, key, false);
       this.#context.log('info', 'bundle-unavailable', { code: result.error.code });
       return result;
     }
     this.#failedAt.delete(key);
-    this.#bundles.set(key, { bundle: result.value, wire, at: this.#context.now() });
+    this.#failures.delete(key);
+    this.#keysCouldBeHad(owner, key, true);
+    const bundle = result.value;
+    this.#bundles.set(key, { bundle, wire, at: this.#context.now() });
     inTransaction(this.#context, (after) => {
       if (owner !== 'self' && !this.#context.store.contacts.get(owner)) return;
       const existing = this.#context.store.devices.get(owner, deviceId);
       learnDevice(this.#context, after, owner, {
         deviceId,
-        identityKey: this.#context.cipher.canonicalIdentity(result.value.identityKey),
+        ...(this.#onlyOlder.has(key) ? { wire } : {}),
+        identityKey: this.#context.cipher.canonicalIdentity(bundle.identityKey),
         // What a contact without an account shows us itself is all there is to announce.
         active: existing?.active ?? contact?.jid === null,
       });
+      this.identityKnown(owner, deviceId, after);
     });
     return result;
+  }
+
+  #keysCouldBeHad(owner: Owner, key: string, could: boolean): void {
+    if (this.#withoutKeys.has(key) === !could) return;
+    if (could) this.#withoutKeys.delete(key);
+    else this.#withoutKeys.add(key);
+    if (owner === 'self') this.#context.events.ownDevices();
+    else this.#context.events.contact(owner);
+  }
+
+  /** Its keys could not be had when they were asked for last: it gets nothing until that changes. */
+  isWithoutKeys(owner: Owner, deviceId: DeviceId): boolean {
+    return this.#withoutKeys.has(`${owner}/${deviceId}`);
   }
 
   async #fetchBundle(owner: Owner, contact: ContactRecord | null, deviceId: DeviceId): Promise<Result<Bundle>> {
@@ -197,15 +282,17 @@ export class KeyDirectory {
     const wire = wireOfNode(items.attrs['node']);
     if (!wire || arrival.transport === 'libp2p') return true;
     const item = items.getChildren('item', pubsubEventNamespace).at(-1)?.getChildElements()[0];
-    const list = item ? readIds(item, wire) : null;
+    const list = item ? readList(item, wire) : null;
     if (!list?.ok) return true;
     const account = accountOf(this.#context);
     if (account && arrival.from === account.jid) {
       this.#applyList('self', wire, list.value);
-      if (!list.value.includes(selfOf(this.#context).deviceId)) this.announce();
+      if (!this.#isRight(wire, list.value) && this.#mayCorrect()) this.announce();
       return true;
     }
     const contact = this.#context.store.contacts.byAddress(arrival.from);
+    // They may have mended what was wrong.
+    if (contact && wire === 'omemo2') for (const { id } of list.value) this.#onlyOlder.delete(`${contact.id}/${id}`);
     if (contact) this.#applyList(contact.id, wire, list.value);
     return true;
   }
@@ -214,9 +301,10 @@ export class KeyDirectory {
    * A device may be on one list or on both. It is written to in the newer version where it announces that, and gone
    * only when the list it was on says so: not because the other one came first.
    */
-  #applyList(owner: Owner, wire: WireFormat, listed: readonly DeviceId[]): void {
+  #applyList(owner: Owner, wire: WireFormat, listed: readonly ListedDevice[]): void {
     const lists = this.#lists.get(owner) ?? new Map<WireFormat, ReadonlySet<DeviceId>>();
-    lists.set(wire, new Set(listed));
+    const listedIds = new Set(listed.map((device) => device.id));
+    lists.set(wire, listedIds);
     this.#lists.set(owner, lists);
     this.#listedAt.set(owner, this.#context.now());
     const current = lists.get('omemo2');
@@ -230,12 +318,37 @@ export class KeyDirectory {
         }
       }
       for (const deviceId of ids) {
-        const isCurrent = current ? current.has(deviceId) : devices.get(owner, deviceId)?.wire === 'omemo2';
+        const isListed = current ? current.has(deviceId) : devices.get(owner, deviceId)?.wire === 'omemo2';
+        const isCurrent = isListed && !this.#onlyOlder.has(`${owner}/${deviceId}`);
         const spoken = isCurrent ? 'omemo2' : 'omemo-legacy';
         learnDevice(this.#context, after, owner, { deviceId, active: true, wire: spoken });
       }
+      if (wire === 'omemo2') this.#applyLabels(owner, listed, after);
+      if (owner === 'self') lookForRemoved(this.#context, wire, listedIds, after);
       if (owner !== 'self') after(() => this.#changed(owner));
     });
+  }
+
+  /** Our own list says of this device what it should. */
+  #isRight(wire: WireFormat, listed: readonly ListedDevice[]): boolean {
+    const own = ownEntry(this.#context);
+    return listed.some((device) => device.id === own.id && (wire === 'omemo-legacy' || isSameEntry(device, own)));
+  }
+
+  #mayCorrect(): boolean {
+    this.#corrections = this.#corrections.filter((at) => this.#since(at) < correctionsPeriod);
+    if (this.#corrections.length >= maxCorrections) return false;
+    this.#corrections = [...this.#corrections, this.#context.now()];
+    return true;
+  }
+
+  /** A device wrote in the newer version. True: it was thought to read only the older one. */
+  newerWorks(owner: Owner, deviceId: DeviceId): boolean {
+    return this.#onlyOlder.delete(`${owner}/${deviceId}`);
+  }
+
+  #isListed(owner: Owner, wire: WireFormat, deviceId: DeviceId): boolean {
+    return this.#lists.get(owner)?.get(wire)?.has(deviceId) ?? false;
   }
 
   #changed(contactId: ContactId): void {
@@ -246,6 +359,9 @@ export class KeyDirectory {
 
   /** Set by the outbox: messages may be waiting for this list. */
   onListChanged: (contactId: ContactId) => void = () => {};
+
+  /** Set by whoever watches over this profile: see `Announcement.conflict`. `listed`: device ids of the account. */
+  onConflict: (what: Conflict, listed: readonly DeviceId[]) => boolean = () => false;
 
   /** Publishes what is missing of this device: at sign-in, after a prekey was used, when we vanish from our list. */
   announce(): Promise<void> {
@@ -261,8 +377,9 @@ export class KeyDirectory {
           wire,
           jid: account.jid,
           ask: (target, iq) => this.#ask(transport, target, iq),
-          listed: (ids) => this.#applyList('self', wire, ids),
+          listed: (devices) => this.#applyList('self', wire, devices),
           check: !this.#checked.has(wire),
+          conflict: (what) => this.onConflict(what, [...(this.#lists.get('self')?.get(wire) ?? [])]),
         });
         if (outcome.ok) this.#checked.add(wire);
         if (!outcome.ok) this.#context.log('warn', 'keys-not-published', { code: outcome.error.code, wire });
@@ -283,9 +400,7 @@ export class KeyDirectory {
     const { deviceId } = selfOf(this.#context);
     const reply = (itemId: string, payload: Element): Result<Element> =>
       ok(xml('pubsub', { xmlns: pubsubNamespace }, xml('items', { node }, xml('item', { id: itemId }, payload))));
-    if (node === devicesNode) {
-      return reply('current', writeDeviceList([{ id: deviceId, label: null, labelSignature: null }]));
-    }
+    if (node === devicesNode) return reply('current', writeDeviceList([ownEntry(this.#context)]));
     const wanted: unknown = items.getChild('item', pubsubNamespace)?.attrs['id'];
     if (node === bundlesNode && (wanted === undefined || wanted === String(deviceId))) {
       return reply(String(deviceId), writeBundle(this.#context.cipher.ownBundle()));
@@ -302,7 +417,3 @@ function wireOfNode(node: unknown): WireFormat | null {
   if (node === devicesNode) return 'omemo2';
   return node === legacyDevicesNode ? 'omemo-legacy' : null;
 }
-  /** Set by whoever watches over this profile: see `Announcement.conflict`. `listed`: device ids of the account. */
-  onConflict: (what: Conflict, listed: readonly DeviceId[]) => boolean = () => false;
-
-          conflict: (what) => this.onConflict(what, [...(this.#lists.get('self')?.get(wire) ?? [])]),

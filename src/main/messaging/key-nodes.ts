@@ -166,6 +166,24 @@ export function configureRequest(node: string, maxItems: string | null): Element
   );
 }
 
+/** Takes an item off a node of our own account (XEP-0060 §7.2). */
+export function retractRequest(node: string, itemId: string): Element {
+  return xml(
+    'iq',
+    { type: 'set', id: requestId() },
+    xml('pubsub', { xmlns: pubsubNamespace }, xml('retract', { node, notify: 'true' }, xml('item', { id: itemId }))),
+  );
+}
+
+/** Removes a node of our own account (XEP-0060 §8.4). */
+export function deleteNodeRequest(node: string): Element {
+  return xml(
+    'iq',
+    { type: 'set', id: requestId() },
+    xml('pubsub', { xmlns: `${pubsubNamespace}#owner` }, xml('delete', { node })),
+  );
+}
+
 function dataForm(type: string, fields: readonly (readonly [string, string])[]): Element {
   return xml(
     'x',

@@ -1,8 +1,9 @@
 /** Commands about devices and whom they are trusted as. */
 import { fail, ok } from '../../../shared/errors.ts';
-import type { ContactId, DeviceRef } from '../../../shared/model.ts';
-import type { DeviceRecord } from '../../storage/records.ts';
-import { cleanName } from '../clean-name.ts';
+import type { ContactId, DeviceId, DeviceRef } from '../../../shared/model.ts';
+import { inTransaction, selfOf } from '../../messaging/context.ts';
+import { cleanLabel, setOwnLabel } from '../../messaging/device-labels.ts';
+import { removeOwnDevice } from '../../messaging/removed-devices.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';
 
@@ -10,18 +11,16 @@ export function deviceCommands(
   profile: RunningProfile,
 ): Handlers<'devices.ofSelf' | 'devices.setTrust' | 'devices.rename' | 'devices.remove'> {
   const { store, context } = profile;
-  const ownDevice = (ref: DeviceRef): DeviceRecord | null => {
-    const [owner, deviceId] = ref.split('/');
-    return owner === 'self' ? store.devices.get('self', Number(deviceId)) : null;
-  };
+  const unknown = fail('device.unknown', 'This device does not exist any more.');
+  const isThisDevice = (owner: ContactId | 'self', deviceId: DeviceId): boolean =>
+    owner === 'self' && deviceId === selfOf(context).deviceId;
   return {
     'devices.ofSelf': () => ok(profile.views.ownDevices()),
 
     'devices.setTrust'({ ref, trust }) {
-      const slash = ref.lastIndexOf('/');
-      const owner = ref.slice(0, slash) as ContactId | 'self';
-      const record = store.devices.get(owner, Number(ref.slice(slash + 1)));
-      if (!record) return fail('contact.unknown', 'This device does not exist any more.');
+      const { owner, deviceId } = partsOf(ref);
+      const record = isThisDevice(owner, deviceId) ? null : store.devices.get(owner, deviceId);
+      if (!record) return unknown;
       if (trust === 'verified' && !record.identityKey) {
         return fail('encryption.no-devices', 'The keys of this device are not known yet.', 'Try again in a moment.');
       }
@@ -30,10 +29,18 @@ export function deviceCommands(
     },
 
     'devices.rename'({ ref, label }) {
-      const record = ownDevice(ref);
-      if (!record) return fail('contact.unknown', 'This device does not exist any more.');
-      store.devices.put({ ...record, localName: cleanName(label) });
-      profile.tellOwnDevices();
+      const { owner, deviceId } = partsOf(ref);
+      if (isThisDevice(owner, deviceId)) {
+        setOwnLabel(store, label);
+        context.events.ownDevices();
+        void profile.directory.announce();
+        return ok(null);
+      }
+      const record = store.devices.get(owner, deviceId);
+      if (!record) return unknown;
+      store.devices.put({ ...record, localName: cleanLabel(label) });
+      if (owner === 'self') context.events.ownDevices();
+      else context.events.contact(owner);
       return ok(null);
     },
 
@@ -53,4 +60,9 @@ export function deviceCommands(
       return ok(null);
     },
   };
+}
+
+function partsOf(ref: DeviceRef): { readonly owner: ContactId | 'self'; readonly deviceId: DeviceId } {
+  const slash = ref.lastIndexOf('/');
+  return { owner: ref.slice(0, slash) as ContactId | 'self', deviceId: Number(ref.slice(slash + 1)) };
 }
