@@ -10,6 +10,7 @@ import { type AfterCommit, inTransaction, type MessagingContext } from './contex
 import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
 import { lettingIn } from './device-records.ts';
+import { lineBefore, lineInstead, shownText } from './foreign-content.ts';
 import type { Gaps } from './gaps.ts';
 import { introductionElement, introductionIn } from './introductions.ts';
 import { displayedIn } from './markers.ts';
@@ -163,11 +164,21 @@ export class EnvelopeReader {
     const order = orderIn(envelope.content);
     const receivedAt = now();
     const sentAt = envelope.time ?? taken.arrival.delayedSince ?? receivedAt;
+    // What the older version cannot encrypt stands beside it.
+    const said = taken.wire === 'omemo2' ? envelope.content : taken.stanza.getChildElements();
+    const who = direction === 'out' ? 'You' : contact.name;
+    const instead = lineInstead(said, who);
+    const line = instead ?? lineBefore(said, who);
+    if (line !== null) {
+      const about = { owner: direction === 'out' ? 'self' : contact.id, deviceId: taken.deviceId, sentAt } as const;
+      insertSystemMessage(this.#context, after, conversation.id, 'info', line, about);
+    }
+    if (instead !== null) return null;
     const text = {
       conversationId: conversation.id,
       direction,
       kind: 'text',
-      body,
+      body: shownText(body),
       sentAt,
       receivedAt,
       senderOwner: direction === 'out' ? 'self' : contact.id,
@@ -182,9 +193,9 @@ export class EnvelopeReader {
       receivedAt: Math.min(receivedAt, latestOf(taken.arrival.delayedSince ?? receivedAt)),
       seenAt: this.#seenAt(order, (message) => message.conversationId === conversation.id),
     });
-    const line = direction === 'in' ? lineOf(this.#context, contact.id, taken.id) : null;
-    const message = line
-      ? putInPlaceOf(this.#context, line, text, after)
+    const placeholder = direction === 'in' ? lineOf(this.#context, contact.id, taken.id) : null;
+    const message = placeholder
+      ? putInPlaceOf(this.#context, placeholder, text, after)
       : insertMessage(this.#context, after, { id: freeId(this.#context, taken.id), sortAt, ...text });
     if (!message || direction === 'out') return message;
     if (order) {

@@ -4,10 +4,9 @@ import type { Message, MessageId } from '../../shared/model.ts';
 import type { Arrival } from '../transports/transport.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
 import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
+import { callIn, isEncryptedOtherwise, lineBefore, lineInstead, shownText } from './foreign-content.ts';
 import type { Sender } from './sender.ts';
 import { bodyIn } from './text-body.ts';
-
-const encryptedOtherwise = ['urn:xmpp:openpgp:0', 'jabber:x:encrypted'];
 
 /** Inside the transaction of the stanza. The text of the contact's that was new. */
 export function takePlainMessage(
@@ -29,24 +28,40 @@ export function takePlainMessage(
   // The duplicate key of something without a key: the address the server vouches for.
   const origin = new TextEncoder().encode(`plain ${sender.contact.id} ${sender.owner}`);
   const elements = stanza.getChildElements();
-  if (elements.some((element) => encryptedOtherwise.includes(element.getNS() ?? ''))) {
+  const body = bodyIn(elements);
+  if (isEncryptedOtherwise(elements, body)) {
     if (sender.owner === 'self' || context.store.seen.has(origin, messageId)) return null;
     context.store.seen.add(origin, messageId, context.now());
     const what = `${sender.contact.name} wrote with an encryption that Bothy does not read yet.`;
     insertSystemMessage(context, after, conversation.id, 'undecryptable', what, { owner: sender.owner, deviceId: 0 });
     return null;
   }
-  const body = bodyIn(elements);
+  const sentAt = arrival.delayedSince ?? context.now();
+  const tell = (line: string): void => {
+    insertSystemMessage(context, after, conversation.id, 'info', line, { owner: sender.owner, deviceId: 0, sentAt });
+  };
+  const call = sender.owner === 'self' ? null : callIn(elements);
+  if (call !== null && !context.store.seen.has(origin, `call ${call}` as MessageId)) {
+    context.store.seen.add(origin, `call ${call}` as MessageId, context.now());
+    tell(`${sender.contact.name} called. Bothy cannot take calls yet.`);
+  }
   if (body === null || context.store.seen.has(origin, messageId)) return null;
   context.store.seen.add(origin, messageId, context.now());
+  const who = sender.owner === 'self' ? 'You' : sender.contact.name;
+  const instead = lineInstead(elements, who);
+  if (instead !== null) {
+    tell(instead);
+    return null;
+  }
+  const before = lineBefore(elements, who);
+  if (before !== null) tell(before);
   const receivedAt = context.now();
-  const sentAt = arrival.delayedSince ?? receivedAt;
   const message = insertMessage(context, after, {
     id: context.store.messages.get(messageId) ? (crypto.randomUUID() as string as MessageId) : messageId,
     conversationId: conversation.id,
     direction: sender.owner === 'self' ? 'out' : 'in',
     kind: 'text',
-    body,
+    body: shownText(body),
     sentAt,
     receivedAt,
     sortAt: displayTime({ sentAt, receivedAt, seenAt: null }),

@@ -45,6 +45,8 @@ export function contactFor(context: MessagingContext, address: unknown): Contact
 function requestFrom(context: MessagingContext, from: Address, stanza: Element): ContactRecord | null {
   const says = stanza.getChild('encrypted') !== undefined || stanza.getChild('body') !== undefined;
   const type: unknown = stanza.attrs['type'];
+  // A room (XEP-0045 §7.5, §7.8.2) is nobody to have as a contact.
+  if (stanza.getChild('x', 'http://jabber.org/protocol/muc#user')) return null;
   if (!says || (type !== undefined && type !== 'chat' && type !== 'normal')) return null;
   if (!from.includes('@') || from.endsWith('@id.internal')) return null;
   const waiting = context.store.contacts.list().filter((contact) => contact.subscription === 'pending-in').length;
