@@ -52,7 +52,10 @@ class Pep {
     if (Object.keys(wanted).some((option) => !this.options.includes(option))) {
       return fail('stanza.error', '', '', 'resource-constraint');
     }
-    const node = this.nodes.get(name) ?? { settings: { access_model: 'presence', max_items: '1' }, items: new Map() };
+    const node: Node = this.nodes.get(name) ?? {
+      settings: { access_model: 'presence', max_items: '1' },
+      items: new Map(),
+    };
     if (!this.nodes.has(name)) Object.assign(node.settings, wanted);
     else if (Object.entries(wanted).some(([option, value]) => (node.settings[option] ?? value) !== value)) {
       return fail('stanza.error', '', '', 'conflict');
@@ -105,7 +108,14 @@ afterEach(() => anna.close());
 
 async function announce(pep: Pep, check = false): Promise<void> {
   for (const wire of ['omemo2', 'omemo-legacy'] as const) {
-    const outcome = await announceKeys(anna.context, { wire, jid, ask: pep.ask, listed: () => {}, check });
+    const outcome = await announceKeys(anna.context, {
+      wire,
+      jid,
+      ask: pep.ask,
+      listed: () => {},
+      check,
+      conflict: () => false,
+    });
     expect(outcome).toEqual(ok());
   }
 }
