@@ -1,4 +1,5 @@
 /** The XMPP account while it is signed in: its transport, who is online, and what the roster says about contacts. */
+import { traceOf } from '../../shared/error-trace.ts';
 import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { AccountStatus, BareJid, Contact, ContactId } from '../../shared/model.ts';
 import { inTransaction, type MessagingContext } from '../messaging/context.ts';
@@ -147,7 +148,7 @@ export class Account {
       stored.then(work).catch((error: unknown) => {
         if (!isStored) return;
         this.#context.log('error', 'account-event-lost', {
-          reason: error instanceof Error ? error.message : 'unknown',
+          reason: traceOf(error),
         });
       });
     };

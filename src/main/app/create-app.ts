@@ -1,6 +1,8 @@
 /** The one composition root: builds the application out of its parts and hands back the Bridge. */
+
 import type { Bridge, CommandArguments, CommandName, CommandValue } from '../../shared/bridge/contract.ts';
 import { checkArguments, isCommandName } from '../../shared/bridge/schemas.ts';
+import { traceOf } from '../../shared/error-trace.ts';
 import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { AppStatus, Notice } from '../../shared/model.ts';
 import { randomBytes, ready } from '../e2ee/primitives/sodium.ts';
@@ -124,8 +126,7 @@ class Application implements App {
   #broken(command: string, error: unknown): { readonly ok: false; readonly error: AppError } {
     const fault = storageFault(error);
     if (fault) return { ok: false, error: fault };
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
-    this.#options.ports.logger.log('error', 'command-failed', { command, reason });
+    this.#options.ports.logger.log('error', 'command-failed', { command, reason: traceOf(error) });
     return fail('internal', 'Something went wrong inside Bothy.', 'Try again; if it stays, restart Bothy.');
   }
 

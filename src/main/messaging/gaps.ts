@@ -2,6 +2,7 @@
  * Gaps: a device counts what it says (order.ts), so a number that stays missing is a message we never got. It is said
  * once that is clear: not while the archive is being read, and not before two routes had time to overtake each other.
  */
+import { traceOf } from '../../shared/error-trace.ts';
 import type { ContactId, ConversationId, DeviceId } from '../../shared/model.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { insertSystemMessage } from './conversation-timeline.ts';
@@ -110,7 +111,7 @@ export class Gaps {
         this.review();
       } catch (error) {
         // A full disk: it is looked at again.
-        this.#context.log('error', 'gaps-not-kept', { reason: error instanceof Error ? error.message : 'unknown' });
+        this.#context.log('error', 'gaps-not-kept', { reason: traceOf(error) });
         this.#schedule();
       }
     }, gapPatience + 100);

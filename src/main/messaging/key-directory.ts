@@ -4,6 +4,7 @@
  */
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
+import { traceOf } from '../../shared/error-trace.ts';
 import { fail, ok, type Result } from '../../shared/errors.ts';
 import type { BareJid, ContactId, DeviceId } from '../../shared/model.ts';
 import type { Bundle, WireFormat } from '../e2ee/types.ts';
@@ -387,7 +388,7 @@ export class KeyDirectory {
     });
     this.#nextAnnouncement = next;
     this.#announcing = next.catch((error: unknown) => {
-      this.#context.log('error', 'keys-not-published', { reason: error instanceof Error ? error.message : 'unknown' });
+      this.#context.log('error', 'keys-not-published', { reason: traceOf(error) });
     });
     return this.#announcing;
   }

@@ -5,6 +5,7 @@
  */
 import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
+import { traceOf } from '../../shared/error-trace.ts';
 import { type AppError, appError } from '../../shared/errors.ts';
 import type { BareJid, ContactId, DeviceId, MessageId } from '../../shared/model.ts';
 import type { RoutePreference } from '../../shared/routing.ts';
@@ -286,7 +287,7 @@ export class Outbox {
         })
         .catch((error: unknown) => {
           this.#context.log('error', 'not-encrypted-again', {
-            reason: error instanceof Error ? error.message : 'unknown',
+            reason: traceOf(error),
           });
         });
       return;
@@ -326,7 +327,7 @@ export class Outbox {
     setImmediate(() => {
       this.#pump(contactId)
         .catch((error: unknown) => {
-          this.#context.log('error', 'outbox-failed', { reason: error instanceof Error ? error.message : 'unknown' });
+          this.#context.log('error', 'outbox-failed', { reason: traceOf(error) });
           this.#timers.wakeAt(contactId, this.#context.now() + sealAgain);
         })
         .finally(() => {

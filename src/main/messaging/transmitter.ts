@@ -1,5 +1,6 @@
 /** Transmitting queued stanzas: each as often as it takes, by whichever routes are open, and what comes of it. */
 import type { Element } from '@xmpp/xml';
+import { traceOf } from '../../shared/error-trace.ts';
 import type { AppError, Result } from '../../shared/errors.ts';
 import type { ContactId, DeviceId } from '../../shared/model.ts';
 import type { RouteKind } from '../../shared/routing.ts';
@@ -122,7 +123,7 @@ export class Transmitter {
       })
       .catch((error: unknown) => {
         this.#context.log('error', 'transmission-broke', {
-          reason: error instanceof Error ? error.message : 'unknown',
+          reason: traceOf(error),
         });
         this.backOff(entry);
       });

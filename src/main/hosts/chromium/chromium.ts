@@ -10,6 +10,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { stateDirectory } from '../state-directory.ts';
+import { logUnexpected } from '../unexpected.ts';
 import { openLogFile } from '../window/log-file.ts';
 import { watchNetwork } from '../window/network-watch.ts';
 import { windowOptionsOrExit } from '../window/typed-words.ts';
@@ -42,6 +43,8 @@ async function run(): Promise<number> {
     withoutSandbox,
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void window.close());
+  const logger = openLogFile(profileDirectory, 'info');
+  logUnexpected(logger, () => process.exit(1));
   const { createApp } = await import('../../app/create-app.ts');
   const app = await createApp({
     ...options.network,
@@ -60,7 +63,7 @@ async function run(): Promise<number> {
         const focus = await window.page.send('Runtime.evaluate', { expression: 'document.hasFocus()' });
         return v.is(v.object({ result: v.object({ value: v.literal(true) }) }), focus);
       }),
-      logger: openLogFile(profileDirectory, 'info'),
+      logger,
       links: desktopLinks((question) => window.page.confirm(question)),
       crashPoint: () => undefined,
     },

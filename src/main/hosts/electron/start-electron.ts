@@ -6,6 +6,7 @@ import { type BrowserWindow, dialog, app as electron, Menu, powerMonitor } from 
 import type { App } from '../../app/create-app.ts';
 import type { NetworkOptions } from '../network-options.ts';
 import { stateDirectory } from '../state-directory.ts';
+import { logUnexpected } from '../unexpected.ts';
 import { openLogFile } from '../window/log-file.ts';
 import { watchNetwork } from '../window/network-watch.ts';
 import { windowOptionsOrExit } from '../window/typed-words.ts';
@@ -77,6 +78,8 @@ async function startApplication(
   network: NetworkOptions,
   window: () => BrowserWindow | null,
 ): Promise<App> {
+  const logger = openLogFile(profileDirectory, 'info');
+  logUnexpected(logger);
   const { createApp } = await import('../../app/create-app.ts');
   const app = await createApp({
     ...network,
@@ -85,9 +88,9 @@ async function startApplication(
     ports: {
       clock: { now: () => Date.now() },
       vault: secretVault(),
-    stateDirectory: stateDirectory(),
+      stateDirectory: stateDirectory(),
       notifier: notifier(window),
-      logger: openLogFile(profileDirectory, 'info'),
+      logger,
       links: linkOpener(window),
       crashPoint: () => undefined,
     },

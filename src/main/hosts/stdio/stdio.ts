@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { createApp } from '../../app/create-app.ts';
-import type { LogLevel } from '../../app/ports.ts';
+import type { Logger, LogLevel } from '../../app/ports.ts';
 import { stateDirectory } from '../state-directory.ts';
+import { logUnexpected } from '../unexpected.ts';
 import { answerLine, eventLine, maxLineLength } from './json-rpc.ts';
 import { readOptions, type StdioOptions, usage } from './options.ts';
 
@@ -29,6 +30,13 @@ async function main(): Promise<void> {
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`);
   };
+  const logger: Logger = {
+    log(level, event, fields) {
+      if (order[level] < order[logLevel]) return;
+      process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, event, ...fields })}\n`);
+    },
+  };
+  logUnexpected(logger, () => process.exit(1));
   const app = await createApp({
     profileDirectory,
     version: version(),
@@ -40,12 +48,7 @@ async function main(): Promise<void> {
       clock: { now: () => Date.now() },
       vault,
       notifier: { message: () => {} },
-      logger: {
-        log(level, event, fields) {
-          if (order[level] < order[logLevel]) return;
-          process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, event, ...fields })}\n`);
-        },
-      },
+      logger,
       links: { open: async () => {} },
       crashPoint,
     },
