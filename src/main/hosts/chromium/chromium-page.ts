@@ -4,7 +4,14 @@ import { longestRequest } from '../window/bridge-envelope.ts';
 import { pageHeaders } from '../window/content-security-policy.ts';
 import { readWindowFile } from '../window/window-file.ts';
 import type { DevtoolsParams, DevtoolsPipe } from './devtools-pipe.ts';
-import { bindingName, type PageMessage, type PageRequest, pageBridgeScript, receiverName } from './page-bridge.ts';
+import {
+  bindingName,
+  type PageCameraRequest,
+  type PageMessage,
+  type PageRequest,
+  pageBridgeScript,
+  receiverName,
+} from './page-bridge.ts';
 
 /** Never resolved: `.invalid` is reserved (RFC 6761 §6.4), and every request is answered by us. */
 export const pageOrigin = 'https://bothy.invalid';
@@ -41,6 +48,13 @@ export interface PageHandlers {
   call(request: PageRequest): Promise<unknown>;
   online(): void;
 }
+
+const cameraSchema = v.pipe(
+  v.string(),
+  v.maxLength(100),
+  v.parseJson(),
+  v.strictObject({ id: v.number(), camera: v.boolean() }),
+);
 
 export class ChromiumPage {
   readonly #pipe: DevtoolsPipe;
@@ -119,6 +133,7 @@ export class ChromiumPage {
       }
       case 'Runtime.executionContextsCleared':
         this.#context = null;
+        void this.#setCamera(false);
         return;
       case 'Page.frameNavigated': {
         const { frame } = v.parse(navigatedSchema, params);
@@ -168,9 +183,29 @@ export class ChromiumPage {
       this.#handlers.online();
       return;
     }
+    const camera = v.safeParse(cameraSchema, payload);
+    if (camera.success) {
+      void this.#allowCamera(camera.output);
+      return;
+    }
     const request = v.safeParse(requestSchema, payload);
     if (!request.success) return;
     const { id, command, args } = request.output;
     void this.#handlers.call({ id, command, args }).then((result) => this.tell({ id, result }));
+  }
+
+  async #allowCamera({ id, camera }: PageCameraRequest): Promise<void> {
+    this.tell({ id, result: (await this.#setCamera(camera)) && camera });
+  }
+
+  /** For our own page, while it asks for it: the browser itself never asks the person, and refuses otherwise. */
+  #setCamera(allowed: boolean): Promise<boolean> {
+    const setting = allowed ? 'granted' : 'denied';
+    return this.#pipe
+      .send('Browser.setPermission', { permission: { name: 'camera' }, setting, origin: pageOrigin })
+      .then(
+        () => true,
+        () => false,
+      );
   }
 }

@@ -18,6 +18,8 @@ export interface ChromiumWindowOptions {
   readonly rendererFolder: string;
   readonly headless: boolean;
   readonly withoutSandbox: boolean;
+  /** More switches; given by tests. */
+  readonly switches?: readonly string[];
 }
 
 export interface ChromiumWindow {

@@ -19,6 +19,8 @@ export interface LaunchOptions {
   readonly headless: boolean;
   /** Only ever for tests that run as root, where Chromium has no sandbox. */
   readonly withoutSandbox: boolean;
+  /** More switches; given by tests. */
+  readonly switches?: readonly string[];
 }
 
 export interface RunningChromium {
@@ -88,6 +90,7 @@ function switches(folder: string, options: LaunchOptions): string[] {
     '--disable-features=Translate,OptimizationHints,MediaRouter,AutofillServerCommunication',
     ...(options.headless ? ['--headless=new'] : []),
     ...(options.withoutSandbox ? ['--no-sandbox'] : []),
+    ...(options.switches ?? []),
   ];
 }
 

@@ -12,6 +12,12 @@ export interface PageRequest {
   readonly args: unknown;
 }
 
+/** From the page to the host, as JSON: it wants the camera, or gives it back. */
+export interface PageCameraRequest {
+  readonly id: number;
+  readonly camera: boolean;
+}
+
 /** From the host to the page. */
 export type PageMessage = { readonly id: number; readonly result: unknown } | { readonly events: readonly unknown[] };
 
@@ -23,14 +29,18 @@ export function pageBridgeScript(origin: string): string {
   const answers = new Map();
   const listeners = new Set();
   let nextId = 1;
+  const ask = (request) => new Promise((resolve) => {
+    const id = nextId++;
+    answers.set(id, resolve);
+    toHost(JSON.stringify({ id, ...request }));
+  });
+  const activation = navigator.userActivation;
+  const camera = Object.freeze({
+    open: async () => activation.isActive && (await ask({ camera: true })) === true,
+    close: () => void ask({ camera: false }),
+  });
   const bridge = Object.freeze({
-    call(command, args) {
-      return new Promise((resolve) => {
-        const id = nextId++;
-        answers.set(id, resolve);
-        toHost(JSON.stringify({ id, command, args }));
-      });
-    },
+    call: (command, args) => ask({ command, args }),
     subscribe(listener) {
       const entry = (event) => listener(event);
       listeners.add(entry);
@@ -47,6 +57,7 @@ export function pageBridgeScript(origin: string): string {
     answer?.(message.result);
   };
   Object.defineProperty(globalThis, 'bothy', { value: bridge, enumerable: true });
+  Object.defineProperty(globalThis, 'bothyCamera', { value: camera, enumerable: true });
   Object.defineProperty(globalThis, ${JSON.stringify(receiverName)}, { value: receive });
   addEventListener('online', () => toHost('{"online":true}'));
 })();`;

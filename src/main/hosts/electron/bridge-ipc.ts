@@ -27,7 +27,8 @@ export function answerWindow(window: BrowserWindow, starting: Promise<App>): voi
   );
 }
 
-function isOurFrame(event: IpcMainEvent | IpcMainInvokeEvent, window: BrowserWindow): boolean {
+/** Whether the one main frame of the one window speaks, showing our own page. */
+export function isOurFrame(event: IpcMainEvent | IpcMainInvokeEvent, window: BrowserWindow): boolean {
   const frame = event.senderFrame;
   if (frame === null || window.isDestroyed() || event.sender !== window.webContents) return false;
   return frame === window.webContents.mainFrame && isAppUrl(frame.url);

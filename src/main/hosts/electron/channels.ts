@@ -2,3 +2,4 @@
 export const callChannel = 'bothy:call';
 export const eventsChannel = 'bothy:events';
 export const networkChannel = 'bothy:network';
+export const cameraChannel = 'bothy:camera';

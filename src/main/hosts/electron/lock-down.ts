@@ -30,20 +30,29 @@ export function lockDownContents(): void {
   });
 }
 
-/** What stays allowed: copying text that the person chose to copy. */
-const allowedPermission = 'clipboard-sanitized-write';
+/** What stays allowed: copying what the person chose to copy, and the camera while it scans somebody's code. */
+const copying = 'clipboard-sanitized-write';
+const camera = 'media';
 
-export function lockDownSession(): void {
+/** `cameraIsOpen`: the page has asked for the camera, and not given it back. */
+export function lockDownSession(cameraIsOpen: () => boolean): void {
   const ours = session.defaultSession;
   ours.setPermissionRequestHandler((_contents, permission, answer, details) => {
-    answer(permission === allowedPermission && isAppUrl(details.requestingUrl));
+    if (!isAppUrl(details.requestingUrl)) answer(false);
+    else if (permission === camera) answer(cameraIsOpen() && isVideoAlone(details));
+    else answer(permission === copying);
   });
-  ours.setPermissionCheckHandler((_contents, permission, origin) => {
-    return permission === allowedPermission && isAppUrl(`${origin.replace(/\/$/, '')}/`);
+  ours.setPermissionCheckHandler((_contents, permission, origin, details) => {
+    if (!isAppUrl(`${origin.replace(/\/$/, '')}/`)) return false;
+    return permission === copying || (permission === camera && details.mediaType === 'video' && cameraIsOpen());
   });
   ours.setDevicePermissionHandler(() => false);
   ours.on('will-download', (event) => event.preventDefault());
   ours.webRequest.onBeforeRequest((details, answer) => {
     answer({ cancel: !isAppUrl(details.url) && !/^(blob|data|devtools):/.test(details.url) });
   });
+}
+
+function isVideoAlone(details: object): boolean {
+  return 'mediaTypes' in details && Array.isArray(details.mediaTypes) && details.mediaTypes.join() === 'video';
 }

@@ -13,6 +13,7 @@ import { windowOptionsOrExit } from '../window/typed-words.ts';
 import { registerAppScheme, serveAppScheme } from './app-scheme.ts';
 import { applicationMenu } from './application-menu.ts';
 import { answerWindow } from './bridge-ipc.ts';
+import { cameraGate } from './camera-gate.ts';
 import { linkOpener } from './link-opener.ts';
 import { lockDownContents, lockDownNetwork, lockDownSession } from './lock-down.ts';
 import { openMainWindow } from './main-window.ts';
@@ -57,12 +58,14 @@ export function startElectron(files: BuiltFiles): void {
   electron.on('window-all-closed', () => electron.quit());
 
   void electron.whenReady().then(() => {
-    lockDownSession();
+    const camera = cameraGate();
+    lockDownSession(camera.isOpen);
     serveAppScheme(files.rendererFolder);
     const opened = openMainWindow(files.preloadFile, profileDirectory);
     window = opened.window;
     const starting = opened.loaded.then(() => startApplication(profileDirectory, options.network, () => window));
     answerWindow(opened.window, starting);
+    camera.answer(opened.window);
     Menu.setApplicationMenu(applicationMenu());
     closeCleanly(starting);
     starting.catch((error: unknown) => {
@@ -85,10 +88,10 @@ async function startApplication(
     ...network,
     profileDirectory,
     version: electron.getVersion(),
+    stateDirectory: stateDirectory(),
     ports: {
       clock: { now: () => Date.now() },
       vault: secretVault(),
-      stateDirectory: stateDirectory(),
       notifier: notifier(window),
       logger,
       links: linkOpener(window),
