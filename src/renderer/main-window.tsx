@@ -7,7 +7,7 @@ import { Banners } from './features/conversations/banners.tsx';
 import { Palette } from './features/conversations/palette.tsx';
 import { Sidebar } from './features/conversations/sidebar.tsx';
 import { conversations as words } from './i18n/conversations.ts';
-import { NavigationContext, navigate, nowhere } from './state/navigation.ts';
+import { type DialogPlace, NavigationContext, navigate, nowhere } from './state/navigation.ts';
 import { useConversation, useStatus, useWindow } from './state/use-window.ts';
 import { EmptyState } from './ui/empty-state.tsx';
 import './main-window.css';
@@ -17,10 +17,14 @@ const parts = {
   addContact: () => import('./features/contacts/add-contact.tsx'),
   personPane: () => import('./features/contacts/person-pane.tsx'),
   settings: () => import('./features/settings/settings.tsx'),
+  trustLink: () => import('./features/trust/trust-link-dialog.tsx'),
+  verify: () => import('./features/trust/verify-dialog.tsx'),
 };
 const AddContact = lazy(async () => ({ default: (await parts.addContact()).AddContact }));
 const PersonPane = lazy(async () => ({ default: (await parts.personPane()).PersonPane }));
 const Settings = lazy(async () => ({ default: (await parts.settings()).Settings }));
+const TrustLinkDialog = lazy(async () => ({ default: (await parts.trustLink()).TrustLinkDialog }));
+const VerifyDialog = lazy(async () => ({ default: (await parts.verify()).VerifyDialog }));
 
 const goToKeys = navigator.userAgent.includes('Mac') ? '⌘ K' : 'Ctrl K';
 
@@ -42,8 +46,8 @@ export function MainWindow() {
       if (event.defaultPrevented || event.isComposing) return;
       if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k') {
         event.preventDefault();
-        if (place.dialog === null) go({ type: 'dialog', dialog: 'palette' });
-        else if (place.dialog === 'palette') go({ type: 'dialog', dialog: null });
+        if (place.dialog === null) go({ type: 'dialog', dialog: { name: 'palette' } });
+        else if (place.dialog.name === 'palette') go({ type: 'dialog', dialog: null });
       } else if (event.key === 'Escape' && place.dialog === null) {
         if (place.panel !== null) go({ type: 'panel', panel: null });
         else if (place.conversationId !== null) go({ type: 'close-conversation' });
@@ -85,10 +89,25 @@ export function MainWindow() {
         </div>
       </div>
       <Suspense>
-        {place.dialog === 'settings' ? <Settings onClose={closeDialog} /> : null}
-        {place.dialog === 'add-contact' ? <AddContact onClose={closeDialog} /> : null}
+        <CurrentDialog dialog={place.dialog} onClose={closeDialog} />
       </Suspense>
-      {place.dialog === 'palette' ? <Palette onClose={closeDialog} /> : null}
     </NavigationContext>
   );
+}
+
+function CurrentDialog({ dialog, onClose }: { dialog: DialogPlace | null; onClose: () => void }) {
+  switch (dialog?.name) {
+    case 'settings':
+      return <Settings key={dialog.page ?? 'all'} page={dialog.page ?? null} onClose={onClose} />;
+    case 'add-contact':
+      return <AddContact key={dialog.link ?? ''} link={dialog.link ?? null} onClose={onClose} />;
+    case 'verify':
+      return <VerifyDialog owner={dialog.owner} device={dialog.device ?? null} onClose={onClose} />;
+    case 'trust-link':
+      return <TrustLinkDialog link={dialog.link} onClose={onClose} />;
+    case 'palette':
+      return <Palette onClose={onClose} />;
+    case undefined:
+      return null;
+  }
 }

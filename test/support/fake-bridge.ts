@@ -17,6 +17,7 @@ import type {
   Conversation,
   ConversationId,
   Device,
+  DeviceRef,
   Message,
   MessageId,
   Settings,
@@ -156,7 +157,23 @@ export class FakeBridge implements Bridge {
     this.emit({ type: 'message', message });
   }
 
-  #setOwnDevices(devices: Device[]): void {
+  #judge(refs: readonly DeviceRef[], trust: Device['trust']): void {
+    const judged = (device: Device): Device =>
+      refs.includes(device.ref) ? { ...device, trust, receives: device.active && trust === 'verified' } : device;
+    const touches = (devices: readonly Device[]) => devices.some((device) => refs.includes(device.ref));
+    if (touches(this.data.ownDevices)) this.setOwnDevices(this.data.ownDevices.map(judged));
+    for (const contact of this.data.contacts.filter(({ devices }) => touches(devices))) {
+      this.setContact(contact.id, { devices: contact.devices.map(judged) });
+      // What was waiting for a check has somewhere to go now.
+      const conversation = this.data.conversations.find(({ contactId }) => contactId === contact.id);
+      if (conversation?.encryption === 'pending' && trust === 'verified') {
+        const reach = refs.map((ref) => ({ ref, direct: false, server: true }));
+        this.setConversation(conversation.id, { encryption: 'omemo2', reach });
+      }
+    }
+  }
+
+  setOwnDevices(devices: Device[]): void {
     this.data.ownDevices = devices;
     this.emit({ type: 'own-devices', devices });
   }
@@ -333,30 +350,48 @@ export class FakeBridge implements Bridge {
       ),
     'devices.ofSelf': () => value(this.data.ownDevices),
     'devices.setTrust': ({ ref, trust }) => {
-      this.data.ownDevices = this.data.ownDevices.map((device) => (device.ref === ref ? { ...device, trust } : device));
-      for (const contact of this.data.contacts) {
-        if (!contact.devices.some((device) => device.ref === ref)) continue;
-        const devices = contact.devices.map((device) => (device.ref === ref ? { ...device, trust } : device));
-        this.setContact(contact.id, { devices });
-      }
+      this.#judge([ref], trust);
       return value(null);
     },
     'devices.rename': ({ ref, label }) => {
-      this.#setOwnDevices(this.data.ownDevices.map((device) => (device.ref === ref ? { ...device, label } : device)));
+      this.setOwnDevices(this.data.ownDevices.map((device) => (device.ref === ref ? { ...device, label } : device)));
       return value(null);
     },
     'devices.remove': ({ ref }) => {
-      this.#setOwnDevices(this.data.ownDevices.filter((device) => device.ref !== ref));
+      this.setOwnDevices(this.data.ownDevices.filter((device) => device.ref !== ref));
       return value(null);
     },
-    'trust.ownUri': () => value({ uri: `xmpp:romeo@example.org?omemo-sid-7=${'1f'.repeat(32)}` }),
-    'trust.checkUri': ({ contactId }) => {
-      const contact = this.data.contacts.find((candidate) => candidate.id === contactId) ?? this.data.contacts[0];
-      if (contact === undefined) return fail('contact.unknown', 'This contact is not known.');
-      const devices = contact.devices.map((device) => ({ ...device, trust: 'verified' as const }));
-      this.setContact(contact.id, { devices });
-      const verified = devices.map((device) => device.ref);
-      return value({ owner: contact.id, name: contact.name, verified, mismatched: [], expected: 0 });
+    'trust.ownUri': () => {
+      const named = this.data.ownDevices.filter((device) => device.trust === 'verified');
+      const address = this.data.status.account?.jid ?? this.data.status.self?.xid ?? '';
+      return value({ uri: trustUri(address, named) });
+    },
+    'trust.checkUri': ({ uri, contactId }) => {
+      const address = /^xmpp:([^?]+)\?/.exec(uri)?.[1];
+      const own = address === this.data.status.account?.jid;
+      const contact = this.data.contacts.find(({ jid, xid }) => address === jid || address === xid);
+      if ((!own && contact === undefined) || (contactId !== undefined && contact?.id !== contactId)) {
+        return fail('contact.unknown', 'This code belongs to somebody else.', 'Ask for the code of the right person.');
+      }
+      const devices = own ? this.data.ownDevices : (contact?.devices ?? []);
+      const claimed = [...uri.matchAll(/omemo-sid-(\d+)=([0-9a-f]+)/g)].map(([, id, key]) => ({ id: Number(id), key }));
+      const of = (claim: { id: number }) => devices.find((device) => device.deviceId === claim.id);
+      const refs = (fits: boolean) =>
+        claimed.flatMap((claim) => {
+          const device = of(claim);
+          if (device === undefined || device.isThisDevice) return [];
+          return (device.fingerprint === claim.key) === fits ? [device.ref] : [];
+        });
+      const [verified, mismatched] = [refs(true), refs(false)];
+      this.#judge(verified, 'verified');
+      this.#judge(mismatched, 'distrusted');
+      return value({
+        owner: own ? 'self' : (contact?.id ?? 'self'),
+        name: own ? (this.data.status.self?.name ?? '') : (contact?.name ?? ''),
+        verified,
+        mismatched,
+        expected: claimed.filter((claim) => of(claim) === undefined).length,
+      });
     },
     'settings.get': () => value(this.data.settings),
     'settings.set': ({ settings }) => {
@@ -368,11 +403,16 @@ export class FakeBridge implements Bridge {
   };
 }
 
+export function trustUri(address: string, devices: readonly Device[]): string {
+  return `xmpp:${address}?${devices.map(({ deviceId, fingerprint }) => `omemo-sid-${deviceId}=${fingerprint}`).join(';')}`;
+}
+
 export function fakeDevice(owner: ContactId | 'self', deviceId: number, change: Partial<Device> = {}): Device {
   let fingerprint = '';
   for (let index = 0; fingerprint.length < 64; index++) {
     fingerprint += ((deviceId * 2_654_435_761 + index * 40_503) >>> 0).toString(16).padStart(8, '0');
   }
+  const { active = true, trust = 'blind' } = change;
   return {
     ref: deviceRef(owner, deviceId),
     deviceId,
@@ -383,7 +423,7 @@ export function fakeDevice(owner: ContactId | 'self', deviceId: number, change: 
     lastSeenAt: null,
     isThisDevice: false,
     encryption: 'omemo2',
-    receives: true,
+    receives: active && (trust === 'blind' || trust === 'verified'),
     stale: false,
     ...change,
   };

@@ -125,7 +125,13 @@ function main(): FakeData {
       now - 2 * day + 9 * minute,
       'Map and the weather: https://example.org/maps/glen?zoom=12 (look at the north side).',
     ),
-    message('juliet', 'in', now - 52 * minute, 'They use a new device: “Juliet’s laptop”.', { kind: 'new-device' }),
+    message(
+      'juliet',
+      'in',
+      now - 52 * minute,
+      'Juliet Capulet uses a new device. It gets no messages until you let it in.',
+      { kind: 'new-device', senderDevice: 'juliet/12' as DeviceRef },
+    ),
     message(
       'juliet',
       'in',
@@ -240,6 +246,96 @@ function history(): FakeData {
   };
 }
 
+/** Everything about trust: strict policy, an older app, own devices of all kinds, and lines about what went wrong. */
+function trust(): FakeData {
+  const data = main();
+  const nurse = 'nurse' as ContactId;
+  const laurence = 'laurence' as ContactId;
+  const benvolio = 'benvolio' as ContactId;
+  const messages = [
+    ...data.messages,
+    message('nurse', 'in', now - 3 * 60 * minute, 'Come down to the kitchen!', { encryption: 'omemo-legacy' }),
+    message('nurse', 'out', now - 170 * minute, 'Coming.', { encryption: 'omemo-legacy', state: 'on-server' }),
+    message(
+      'nurse',
+      'in',
+      now - 160 * minute,
+      'A message could not be decrypted. It was asked for again and will stand here when it comes.',
+      { kind: 'undecryptable', senderDevice: 'nurse/11' as DeviceRef },
+    ),
+    message('nurse', 'in', now - 150 * minute, 'The secure connection with a device of Nurse was renewed.', {
+      kind: 'info',
+    }),
+    message('nurse', 'in', now - 140 * minute, '3 messages are missing here.', { kind: 'gap' }),
+    message('nurse', 'in', now - 130 * minute, 'Juliet will be late.', { encryption: 'omemo-legacy' }),
+    message('nurse', 'in', now - 120 * minute, 'A device of Nurse has a new key.', {
+      kind: 'new-device',
+      senderDevice: 'nurse/11' as DeviceRef,
+    }),
+    message('laurence', 'out', now - 10 * minute, 'Is the chapel open?', { route: null, state: 'queued' }),
+  ];
+  return {
+    ...data,
+    settings: { ...data.settings, blindTrust: false },
+    status: {
+      ...data.status,
+      notices: [
+        {
+          id: 'own',
+          level: 'warning',
+          error: appError(
+            'encryption.new-own-device',
+            'Your account is used on a new device.',
+            'If that was not you, do not trust it and change your password.',
+          ),
+          at: now,
+        },
+      ],
+    },
+    ownDevices: [
+      fakeDevice('self', 7, { isThisDevice: true, trust: 'verified', label: 'Desk' }),
+      fakeDevice('self', 9, { label: 'Laptop', lastSeenAt: now - 5 * 60 * minute, trust: 'verified' }),
+      fakeDevice('self', 10, {
+        label: 'Conversations on the phone',
+        lastSeenAt: now - day,
+        encryption: 'omemo-legacy',
+      }),
+      fakeDevice('self', 12, { lastSeenAt: now - 20 * minute, trust: 'undecided' }),
+      fakeDevice('self', 14, { label: 'Found on the train', lastSeenAt: now - 9 * day, trust: 'distrusted' }),
+      fakeDevice('self', 3, { label: 'Old laptop', lastSeenAt: now - 130 * day, stale: true }),
+      fakeDevice('self', 4, { label: 'Tablet', lastSeenAt: now - 400 * day, stale: true }),
+    ],
+    messages,
+    contacts: [
+      ...data.contacts,
+      contact('nurse', 'Nurse', {
+        devices: [
+          fakeDevice(nurse, 11, { encryption: 'omemo-legacy', label: 'Gajim', lastSeenAt: now - minute }),
+          fakeDevice(nurse, 12, { fingerprint: null, receives: false, label: 'Dino' }),
+        ],
+      }),
+      contact('laurence', 'Friar Laurence', {
+        devices: [
+          fakeDevice(laurence, 11, { receives: false, label: 'Cell' }),
+          fakeDevice(laurence, 12, { receives: false }),
+        ],
+      }),
+      contact('benvolio', 'Benvolio', {
+        devices: [
+          fakeDevice(benvolio, 11, { trust: 'verified', label: 'Desk' }),
+          fakeDevice(benvolio, 12, { trust: 'verified', label: 'Phone' }),
+        ],
+      }),
+    ],
+    conversations: [
+      ...data.conversations,
+      conversation('nurse', 'Nurse', messages, { encryption: 'omemo-legacy' }),
+      conversation('laurence', 'Friar Laurence', messages, { encryption: 'pending', reach: [] }),
+      conversation('benvolio', 'Benvolio', messages),
+    ],
+  };
+}
+
 function inPhase(change: Partial<AppStatus>): FakeData {
   return { ...empty(), status: { ...empty().status, ...change } };
 }
@@ -248,6 +344,7 @@ export const scenarios = {
   main,
   empty,
   history,
+  trust,
   starting: () => inPhase({ phase: 'starting', self: null }),
   'first-start': () => inPhase({ phase: 'first-start' }),
   'first-start-passphrase': () => inPhase({ phase: 'first-start', needsPassphrase: true }),

@@ -9,7 +9,8 @@ export const noBrowserReason: string | null = existsSync(executable)
   ? null
   : `no Chromium at ${executable} (set BOTHY_CHROMIUM)`;
 
-export function launchBrowser(): Promise<Browser> {
+/** `switches`: more of Chromium's. */
+export function launchBrowser(switches: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: executable,
     args: [
@@ -20,6 +21,7 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--lang=en-US',
+      ...switches,
     ],
   });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, resolve, sep } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { build } from 'vite';
-import { contentSecurityPolicy } from '../../src/main/hosts/window/content-security-policy.ts';
+import { pageHeaders } from '../../src/main/hosts/window/content-security-policy.ts';
 
 const renderer = resolve(import.meta.dirname, '../../src/renderer');
 const types: Record<string, string> = {
@@ -34,7 +34,7 @@ export async function serveWindowPage(): Promise<WindowPage> {
       (body) =>
         response
           .writeHead(200, {
-            'content-security-policy': contentSecurityPolicy,
+            ...pageHeaders,
             'content-type': types[extname(file)] ?? 'application/octet-stream',
           })
           .end(body),

@@ -30,6 +30,7 @@ export const chat = {
   notEncrypted: 'Not encrypted',
   theySaid: (name: string) => `${name}:`,
   announce: (name: string, text: string) => `${name}: ${text}`,
+  announceEvent: (name: string, text: string) => `In the conversation with ${name}: ${text}`,
   unreadLine: 'New messages',
   jumpToLatest: 'Jump to latest',
   jumpToLatestUnread: (count: number) =>
@@ -90,6 +91,7 @@ export const chat = {
     hintBoth: (server: string) => `Goes directly and through ${server}`,
     hintWaiting: 'Waits on this computer until they can be reached',
     hintWaitingKeys: 'Waits on this computer until it can be encrypted for them',
+    hintWaitingCheck: 'Waits on this computer until you have checked one of their devices',
     hintWaitingDirect: 'Waits until they are nearby: you chose only direct',
     hintWaitingServer: 'Waits until the server can be reached: you chose only the server',
     encrypted: 'encrypted end to end',

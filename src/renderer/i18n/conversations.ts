@@ -33,6 +33,7 @@ export const conversations = {
   nearbyFailing: 'nearby unavailable',
   nearbyStarting: 'looking nearby…',
   tryNow: 'Try now',
+  checkDevices: 'Your devices',
   enterPassword: 'Enter password',
   offlineTitle: (server: string) => `${server} cannot be reached`,
   offlineSafe: 'You still reach people nearby; other messages wait here and are sent later.',
@@ -47,5 +48,8 @@ export const conversations = {
     nothing: 'Nothing found',
     settings: 'Open settings',
     add: 'Add someone',
+    trustLink: 'Check this code',
+    invitation: 'Use this invitation',
+    devices: 'Your devices',
   },
 } as const;

@@ -21,6 +21,13 @@ export const settings = {
   privacy: 'Privacy',
   readMarkers: 'Tell people when you have read their messages',
   readMarkersHint: 'Sent encrypted, to them alone.',
+  newDevices: 'New devices of contacts',
+  newDevicesAutomatic: 'Trust them automatically',
+  newDevicesAutomaticHint:
+    'Until you have verified a person, each new device of theirs gets your messages at once, and the conversation says so. Easy, but their server could slip in a device of its own.',
+  newDevicesChecked: 'Only devices I have checked',
+  newDevicesCheckedHint:
+    'What you write waits until you have checked a device of theirs once. Nobody can be slipped in, but it takes a moment for each person.',
   notifications: 'Notifications',
   notifyFull: 'Name and message',
   notifyName: 'Name only',

@@ -1,14 +1,23 @@
 /** Where the person is in the window: which conversation, which pane, which dialog. Nothing of it is kept. */
 import { createContext, use } from 'react';
-import type { ConversationId, Message } from '../../shared/model.ts';
+import type { ContactId, ConversationId, DeviceRef, Message } from '../../shared/model.ts';
 
 export type Panel = 'person' | null;
-export type DialogName = 'settings' | 'add-contact' | 'palette' | null;
+
+/** A dialog above the window, with what it is about. */
+export type DialogPlace =
+  | { readonly name: 'settings'; readonly page?: 'devices' }
+  | { readonly name: 'add-contact'; readonly link?: string }
+  | { readonly name: 'palette' }
+  /** `device`: the one that raised the question. */
+  | { readonly name: 'verify'; readonly owner: ContactId | 'self'; readonly device?: DeviceRef }
+  /** An `xmpp:` link with somebody's fingerprints, from wherever it came. */
+  | { readonly name: 'trust-link'; readonly link: string };
 
 export interface Place {
   readonly conversationId: ConversationId | null;
   readonly panel: Panel;
-  readonly dialog: DialogName;
+  readonly dialog: DialogPlace | null;
   /** A message to bring into view (search result); a new object each time. */
   readonly target: { readonly message: Message } | null;
   /** The conversation was opened in order to write: the composer takes the focus. A new object each time. */
@@ -27,7 +36,7 @@ export type Step =
     }
   | { readonly type: 'close-conversation' }
   | { readonly type: 'panel'; readonly panel: Panel }
-  | { readonly type: 'dialog'; readonly dialog: DialogName };
+  | { readonly type: 'dialog'; readonly dialog: DialogPlace | null };
 
 export function navigate(place: Place, step: Step): Place {
   switch (step.type) {

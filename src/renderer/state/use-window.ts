@@ -1,6 +1,14 @@
 /** How components read the window's state and ask the application for something. */
 import { createContext, use, useSyncExternalStore } from 'react';
-import type { AppStatus, Contact, ContactId, Conversation, ConversationId, Settings } from '../../shared/model.ts';
+import type {
+  AppStatus,
+  Contact,
+  ContactId,
+  Conversation,
+  ConversationId,
+  Device,
+  Settings,
+} from '../../shared/model.ts';
 import type { Timeline } from './timeline.ts';
 import type { WindowState } from './window-state.ts';
 import type { WindowStore } from './window-store.ts';
@@ -28,6 +36,10 @@ export function useStatus(): AppStatus {
 
 export function useSettings(): Settings {
   return useWindow((state) => state.settings);
+}
+
+export function useOwnDevices(): readonly Device[] {
+  return useWindow((state) => state.ownDevices);
 }
 
 export function useContact(id: ContactId | undefined): Contact | undefined {

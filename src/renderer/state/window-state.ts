@@ -1,6 +1,14 @@
 /** Everything the window knows, and the pure reducer that applies what the application tells. */
 import type { BridgeEvent } from '../../shared/bridge/contract.ts';
-import type { AppStatus, Contact, ContactId, Conversation, ConversationId, Settings } from '../../shared/model.ts';
+import type {
+  AppStatus,
+  Contact,
+  ContactId,
+  Conversation,
+  ConversationId,
+  Device,
+  Settings,
+} from '../../shared/model.ts';
 import { applyMessage, type Timeline } from './timeline.ts';
 
 export interface WindowState {
@@ -9,9 +17,11 @@ export interface WindowState {
   readonly contacts: ReadonlyMap<ContactId, Contact>;
   readonly conversations: ReadonlyMap<ConversationId, Conversation>;
   readonly settings: Settings;
+  /** Devices of the person's own account, this one among them. */
+  readonly ownDevices: readonly Device[];
   /** Conversations whose history has been opened in this window. */
   readonly timelines: ReadonlyMap<ConversationId, Timeline>;
-  /** Contacts and conversations have been read once. */
+  /** Contacts, conversations, settings and own devices have been read once. */
   readonly listsLoaded: boolean;
 }
 
@@ -20,6 +30,7 @@ export const initialState: WindowState = {
   contacts: new Map(),
   conversations: new Map(),
   settings: { theme: 'system', sendReadMarkers: true, notifications: 'name', blindTrust: true },
+  ownDevices: [],
   timelines: new Map(),
   listsLoaded: false,
 };
@@ -41,8 +52,7 @@ export function applyEvent(state: WindowState, event: BridgeEvent): WindowState 
     case 'settings':
       return { ...state, settings: event.settings };
     case 'own-devices':
-      // Read where they are shown.
-      return state;
+      return { ...state, ownDevices: event.devices };
     case 'contact':
       return { ...state, contacts: withEntry(state.contacts, event.contact.id, event.contact) };
     case 'contact-removed':
@@ -76,12 +86,14 @@ export function withLists(
   contacts: readonly Contact[],
   conversations: readonly Conversation[],
   settings: Settings,
+  ownDevices: readonly Device[],
 ): WindowState {
   return {
     ...state,
     contacts: new Map(contacts.map((contact) => [contact.id, contact])),
     conversations: new Map(conversations.map((conversation) => [conversation.id, conversation])),
     settings,
+    ownDevices,
     listsLoaded: true,
   };
 }

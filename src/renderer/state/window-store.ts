@@ -66,18 +66,19 @@ export class WindowStore {
 
   async #loadLists(): Promise<void> {
     this.#heldBack = [];
-    const [contacts, conversations, settings] = await Promise.all([
+    const [contacts, conversations, settings, ownDevices] = await Promise.all([
       this.#bridge.call('contacts.list', {}),
       this.#bridge.call('conversations.list', {}),
       this.#bridge.call('settings.get', {}),
+      this.#bridge.call('devices.ofSelf', {}),
     ]);
     const events = this.#heldBack;
     this.#heldBack = null;
-    if (!contacts.ok || !conversations.ok || !settings.ok) {
+    if (!contacts.ok || !conversations.ok || !settings.ok || !ownDevices.ok) {
       this.#listsRequested = false;
       return;
     }
-    let state = withLists(this.#state, contacts.value, conversations.value, settings.value);
+    let state = withLists(this.#state, contacts.value, conversations.value, settings.value, ownDevices.value);
     for (const event of events) state = applyEvent(state, event);
     this.#set(state);
   }

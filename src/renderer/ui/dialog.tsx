@@ -1,5 +1,5 @@
 /** What floats above the window: one dialog at a time, closed by Esc or by a click beside it. */
-import { X } from 'lucide-react';
+import { ArrowLeft, X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Dialog as AriaDialog } from 'react-aria-components/Dialog';
 import { Heading } from 'react-aria-components/Heading';
@@ -11,18 +11,25 @@ import './dialog.css';
 
 interface DialogProps {
   readonly title: string;
-  readonly size?: 'small' | 'large';
+  readonly size?: 'small' | 'large' | 'wide';
+  /** Leads to where the person came from inside the same dialog. */
+  readonly onBack?: () => void;
   readonly role?: 'dialog' | 'alertdialog';
   readonly onClose: () => void;
   readonly children: ReactNode;
 }
 
-export function Dialog({ title, size = 'small', role = 'dialog', onClose, children }: DialogProps) {
+export function Dialog({ title, size = 'small', role = 'dialog', onBack, onClose, children }: DialogProps) {
   return (
     <ModalOverlay className="veil" isOpen isDismissable onOpenChange={(open) => open || onClose()}>
       <Modal className="dialog" data-size={size}>
         <AriaDialog className="dialog-inner" role={role}>
-          <header className="dialog-header">
+          <header className="dialog-header" data-back={onBack === undefined ? undefined : true}>
+            {onBack === undefined ? null : (
+              <IconButton label={ui.back} onPress={onBack}>
+                <Icon of={ArrowLeft} />
+              </IconButton>
+            )}
             <Heading slot="title" level={2} className="dialog-title">
               {title}
             </Heading>

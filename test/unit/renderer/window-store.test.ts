@@ -39,6 +39,7 @@ describe('the window’s store', () => {
       'app.status',
       'contacts.list',
       'conversations.list',
+      'devices.ofSelf',
       'settings.get',
     ]);
   });

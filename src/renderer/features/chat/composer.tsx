@@ -19,9 +19,11 @@ interface ComposerProps {
   readonly plan: RoutePlan;
   readonly server: string | null;
   readonly name: string;
+  /** A device of theirs gets nothing before the person has checked it. */
+  readonly waitsForCheck: boolean;
 }
 
-export function Composer({ conversation, plan, server, name }: ComposerProps) {
+export function Composer({ conversation, plan, server, name, waitsForCheck }: ComposerProps) {
   const store = useStore();
   const hintId = useId();
   const field = useRef<HTMLTextAreaElement>(null);
@@ -92,7 +94,7 @@ export function Composer({ conversation, plan, server, name }: ComposerProps) {
       </div>
       <p className="composer-hint" id={hintId} data-plain={conversation.encryption === 'none' || undefined}>
         <RouteIcon route={plan.summary} size={13} />
-        {hintWords(plan, conversation.routePreference, conversation.encryption, server)}
+        {hintWords(plan, conversation.routePreference, conversation.encryption, server, waitsForCheck)}
       </p>
     </form>
   );

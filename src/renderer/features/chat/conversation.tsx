@@ -8,6 +8,8 @@ import { useNavigation } from '../../state/navigation.ts';
 import { useContact, useStatus, useStore, useTimeline } from '../../state/use-window.ts';
 import { cleanLine } from '../../ui/clean-text.ts';
 import { Icon } from '../../ui/icon.tsx';
+import { waitingForCheck } from '../devices/device-standing.ts';
+import { TrustBar } from '../trust/trust-bar.tsx';
 import { Composer } from './composer.tsx';
 import { ConversationHeader } from './conversation-header.tsx';
 import { MessageList } from './message-list.tsx';
@@ -48,6 +50,7 @@ export function Conversation({ conversation }: { conversation: ConversationModel
         ) : (
           <MessageList
             conversation={conversation}
+            contact={contact}
             timeline={timeline}
             name={name}
             firstUnread={firstUnread}
@@ -55,10 +58,17 @@ export function Conversation({ conversation }: { conversation: ConversationModel
           />
         )}
       </div>
+      {contact === undefined || conversation.encryption === 'none' ? null : <TrustBar contact={contact} />}
       {needsConsent ? (
         <PlainConsent conversation={conversation} name={name} />
       ) : (
-        <Composer conversation={conversation} plan={plan} server={server} name={name} />
+        <Composer
+          conversation={conversation}
+          plan={plan}
+          server={server}
+          name={name}
+          waitsForCheck={waitingForCheck(contact).length > 0}
+        />
       )}
     </section>
   );

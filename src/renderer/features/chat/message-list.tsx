@@ -3,7 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Button as AriaButton } from 'react-aria-components/Button';
-import type { Conversation, Message, MessageId } from '../../../shared/model.ts';
+import type { Contact, Conversation, Message, MessageId } from '../../../shared/model.ts';
 import { chat } from '../../i18n/chat.ts';
 import { formatDay } from '../../i18n/dates.ts';
 import { formatNumber } from '../../i18n/plural.ts';
@@ -25,6 +25,7 @@ const endThreshold = 48;
 
 interface MessageListProps {
   readonly conversation: Conversation;
+  readonly contact: Contact | undefined;
   readonly timeline: Timeline;
   readonly name: string;
   /** The first unread message when the conversation was opened: the line stays while it is read. */
@@ -32,7 +33,7 @@ interface MessageListProps {
   readonly target: { readonly message: Message } | null;
 }
 
-export function MessageList({ conversation, timeline, name, firstUnread, target }: MessageListProps) {
+export function MessageList({ conversation, contact, timeline, name, firstUnread, target }: MessageListProps) {
   const store = useStore();
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useMemo(
@@ -143,7 +144,7 @@ export function MessageList({ conversation, timeline, name, firstUnread, target 
                 onFocus={() => canFocus && setFocusedKey(row.key)}
                 data-target={target?.message.id === row.key || undefined}
               >
-                <RowContent row={row} name={name} focused={holdsFocus && row.key === focusable} />
+                <RowContent row={row} contact={contact} name={name} focused={holdsFocus && row.key === focusable} />
               </li>
             );
           })}
@@ -165,7 +166,14 @@ export function MessageList({ conversation, timeline, name, firstUnread, target 
   );
 }
 
-function RowContent({ row, name, focused }: { row: TimelineRow; name: string; focused: boolean }) {
+interface RowContentProps {
+  readonly row: TimelineRow;
+  readonly contact: Contact | undefined;
+  readonly name: string;
+  readonly focused: boolean;
+}
+
+function RowContent({ row, contact, name, focused }: RowContentProps) {
   const now = useNow();
   switch (row.type) {
     case 'start':
@@ -183,13 +191,14 @@ function RowContent({ row, name, focused }: { row: TimelineRow; name: string; fo
         </p>
       );
     case 'event':
-      return <SystemEvent message={row.message} />;
+      return <SystemEvent message={row.message} contact={contact} focused={focused} />;
     case 'message':
       return <MessageBubble row={row} name={name} focused={focused} />;
   }
 }
 
 function estimateHeight(row: TimelineRow | undefined): number {
+  if (row?.type === 'event' && row.message.kind === 'new-device') return 90;
   if (row === undefined || row.type !== 'message') return 40;
   const lines = row.message.body.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 62)), 0);
   return lines * 22 + 16 + (row.groupStart ? 10 : 2);

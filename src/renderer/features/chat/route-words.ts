@@ -23,8 +23,11 @@ export function hintWords(
   preference: RoutePreference,
   encryption: Encryption,
   server: string | null,
+  waitsForCheck: boolean,
 ): string {
-  if (plan.summary === 'waiting' && encryption === 'pending') return chat.composer.hintWaitingKeys;
+  if (plan.summary === 'waiting' && encryption === 'pending') {
+    return waitsForCheck ? chat.composer.hintWaitingCheck : chat.composer.hintWaitingKeys;
+  }
   const through = server ?? chat.route.yourServer;
   return `${whereWords(plan, preference, through)}, ${protectionWords(encryption)}`;
 }

@@ -21,7 +21,12 @@ export function useMessageAnnouncements(): void {
         said.current.add(message.id);
         const conversation = store.getState().conversations.get(message.conversationId);
         if (conversation === undefined) return;
-        announce(chat.announce(cleanLine(conversation.title), cleanLine(message.body).slice(0, 300)));
+        const name = cleanLine(conversation.title);
+        const text = cleanLine(
+          message.kind === 'text' || message.body !== '' ? message.body : chat.eventWords[message.kind],
+        );
+        // What happened is never said as if somebody had said it.
+        announce(message.kind === 'text' ? chat.announce(name, text.slice(0, 300)) : chat.announceEvent(name, text));
       }),
     [store, announce],
   );

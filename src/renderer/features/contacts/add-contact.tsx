@@ -11,15 +11,16 @@ import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { TextField } from '../../ui/text-field.tsx';
+import { linkKind } from '../trust/trust-link.ts';
 import { InvitationPanel } from './invitation.tsx';
 import './add-contact.css';
 
-export function AddContact({ onClose }: { onClose: () => void }) {
+export function AddContact({ link, onClose }: { link: string | null; onClose: () => void }) {
   const hasAccount = useStatus().account !== null;
   const open = useOpenContact(onClose);
   return (
     <Dialog title={words.addTitle} onClose={onClose}>
-      <Tabs className="tabs" defaultSelectedKey={hasAccount ? 'address' : 'invite'}>
+      <Tabs className="tabs" defaultSelectedKey={link !== null ? 'accept' : hasAccount ? 'address' : 'invite'}>
         <TabList className="tab-list" aria-label={words.addTitle}>
           <Tab id="address" className="tab">
             {words.tabAddress}
@@ -38,7 +39,7 @@ export function AddContact({ onClose }: { onClose: () => void }) {
           <InvitationPanel />
         </TabPanel>
         <TabPanel id="accept" className="tab-panel">
-          <ByInvitation onAdded={open} />
+          <ByInvitation given={link ?? ''} onAdded={open} />
         </TabPanel>
       </Tabs>
     </Dialog>
@@ -61,13 +62,27 @@ function useOpenContact(onClose: () => void): (contact: Contact) => Promise<void
   };
 }
 
+/** A link that belongs elsewhere leads there, whichever field it was put into. True: it did. */
+function useLeadOn(): (text: string, field: 'address' | 'invitation') => boolean {
+  const { go } = useNavigation();
+  return (text, field) => {
+    const found = linkKind(text);
+    if (found.kind === 'trust') go({ type: 'dialog', dialog: { name: 'trust-link', link: found.link } });
+    else if (found.kind === 'invitation' && field === 'address') {
+      go({ type: 'dialog', dialog: { name: 'add-contact', link: found.link } });
+    } else return false;
+    return true;
+  };
+}
+
 function ByAddress({ onAdded }: { onAdded: (contact: Contact) => Promise<void> }) {
   const [jid, setJid] = useState('');
   const [name, setName] = useState('');
   const { ask, busy, error } = useAsk('contacts.addByJid');
+  const leadOn = useLeadOn();
 
   async function add(): Promise<void> {
-    if (jid.trim() === '' || busy) return;
+    if (jid.trim() === '' || busy || leadOn(jid, 'address')) return;
     const result = await ask(name.trim() === '' ? { jid: jid.trim() } : { jid: jid.trim(), name: name.trim() });
     if (result.ok) await onAdded(result.value);
   }
@@ -97,12 +112,13 @@ function ByAddress({ onAdded }: { onAdded: (contact: Contact) => Promise<void> }
   );
 }
 
-function ByInvitation({ onAdded }: { onAdded: (contact: Contact) => Promise<void> }) {
-  const [link, setLink] = useState('');
+function ByInvitation({ given, onAdded }: { given: string; onAdded: (contact: Contact) => Promise<void> }) {
+  const [link, setLink] = useState(given);
+  const leadOn = useLeadOn();
   const { ask, busy, error } = useAsk('invitations.accept');
 
   async function accept(): Promise<void> {
-    if (link.trim() === '' || busy) return;
+    if (link.trim() === '' || busy || leadOn(link, 'invitation')) return;
     const result = await ask({ link: link.trim() });
     if (result.ok) await onAdded(result.value);
   }

@@ -1,5 +1,5 @@
 /** Right pane: who this is, what protects the conversation, which way it goes. */
-import { Pencil, UserMinus, X } from 'lucide-react';
+import { Pencil, ShieldCheck, UserMinus, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import type { Contact, Conversation } from '../../../shared/model.ts';
 import { chat } from '../../i18n/chat.ts';
@@ -21,6 +21,8 @@ import { TextField } from '../../ui/text-field.tsx';
 import { type Lock, lockOf } from '../chat/lock.ts';
 import { RoutePin } from '../chat/route-pin.tsx';
 import { DeviceList } from '../devices/device-list.tsx';
+import { OwnCopies } from '../devices/own-copies.tsx';
+import { ClearSignals } from './clear-signals.tsx';
 import './person-pane.css';
 
 const explanations: Record<Lock, string> = {
@@ -52,9 +54,29 @@ export function PersonPane({ conversation }: { conversation: Conversation }) {
             </p>
             <p className="muted small">{explanations[lock]}</p>
             {conversation.encryption === 'none' ? null : (
-              <DeviceList label={devices.listLabel(cleanLine(contact.name))} devices={contact.devices} />
+              <>
+                <Button
+                  onPress={() => go({ type: 'dialog', dialog: { name: 'verify', owner: contact.id } })}
+                  kind={lock === 'verified' ? 'secondary' : 'primary'}
+                >
+                  <Icon of={ShieldCheck} />
+                  {lock === 'verified' ? devices.verifyAgain : devices.verifyOf(cleanLine(contact.name))}
+                </Button>
+                <DeviceList
+                  label={devices.listLabel(cleanLine(contact.name))}
+                  owner={contact.id}
+                  devices={contact.devices}
+                />
+              </>
             )}
+            <ClearSignals conversation={conversation} contact={contact} />
           </Section>
+          {conversation.encryption === 'none' ? null : (
+            <Section title={devices.copiesLabel}>
+              <p className="muted small">{devices.copiesText}</p>
+              <OwnCopies />
+            </Section>
+          )}
           <Section title={words.route}>
             <div className="person-route">
               <RoutePin conversation={conversation} />

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { AccountStatus, Notice } from '../../../shared/model.ts';
 import { conversations as words } from '../../i18n/conversations.ts';
 import { ui } from '../../i18n/ui.ts';
+import { useNavigation } from '../../state/navigation.ts';
 import { useAsk } from '../../state/use-ask.ts';
 import { useStatus } from '../../state/use-window.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
@@ -29,6 +30,7 @@ export function Banners() {
 
 function NoticeBanner({ notice }: { notice: Notice }) {
   const { ask } = useAsk('app.dismissNotice');
+  const { go } = useNavigation();
   return (
     <div className="banner" data-level={notice.level} role={notice.level === 'info' ? 'status' : 'alert'}>
       <Icon of={notice.level === 'info' ? Info : TriangleAlert} />
@@ -38,6 +40,11 @@ function NoticeBanner({ notice }: { notice: Notice }) {
         </p>
         <ProblemDetails error={notice.error} />
       </div>
+      {notice.error.code === 'encryption.new-own-device' ? (
+        <Button small onPress={() => go({ type: 'dialog', dialog: { name: 'settings', page: 'devices' } })}>
+          {words.checkDevices}
+        </Button>
+      ) : null}
       <IconButton label={ui.dismiss} onPress={() => void ask({ id: notice.id })}>
         <Icon of={X} />
       </IconButton>

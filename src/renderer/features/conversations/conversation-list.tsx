@@ -52,7 +52,7 @@ export function ConversationList() {
         icon={Users}
         title={words.emptyTitle}
         actions={
-          <Button kind="primary" onPress={() => go({ type: 'dialog', dialog: 'add-contact' })}>
+          <Button kind="primary" onPress={() => go({ type: 'dialog', dialog: { name: 'add-contact' } })}>
             <Icon of={UserPlus} />
             {words.addContact}
           </Button>

@@ -1,5 +1,13 @@
 /** Go to anyone and anything: contacts by name or address, messages by their words, a few actions. */
-import { MessageSquare, Search, Settings, UserPlus } from 'lucide-react';
+import {
+  type LucideIcon,
+  MessageSquare,
+  MonitorSmartphone,
+  Search,
+  Settings,
+  ShieldCheck,
+  UserPlus,
+} from 'lucide-react';
 import { useEffect, useMemo, useState } from 'react';
 import { Autocomplete } from 'react-aria-components/Autocomplete';
 import { Dialog as AriaDialog } from 'react-aria-components/Dialog';
@@ -11,20 +19,48 @@ import { TextField } from 'react-aria-components/TextField';
 import type { Contact, Message } from '../../../shared/model.ts';
 import { conversations as words } from '../../i18n/conversations.ts';
 import { formatListMoment } from '../../i18n/dates.ts';
-import { useNavigation } from '../../state/navigation.ts';
+import { type DialogPlace, useNavigation } from '../../state/navigation.ts';
 import { useNow } from '../../state/use-now.ts';
 import { useStore, useWindow } from '../../state/use-window.ts';
 import { Avatar } from '../../ui/avatar.tsx';
 import { cleanLine } from '../../ui/clean-text.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Name } from '../../ui/name.tsx';
+import { linkKind } from '../trust/trust-link.ts';
 import { excerpt, rankContacts } from './search.ts';
 import './palette.css';
 
-const actions = [
-  { id: 'add', label: words.palette.add, icon: UserPlus, dialog: 'add-contact' },
-  { id: 'settings', label: words.palette.settings, icon: Settings, dialog: 'settings' },
-] as const;
+interface PaletteAction {
+  readonly id: string;
+  readonly label: string;
+  readonly icon: LucideIcon;
+  readonly dialog: DialogPlace;
+}
+
+const actions: readonly PaletteAction[] = [
+  { id: 'add', label: words.palette.add, icon: UserPlus, dialog: { name: 'add-contact' } },
+  {
+    id: 'devices',
+    label: words.palette.devices,
+    icon: MonitorSmartphone,
+    dialog: { name: 'settings', page: 'devices' },
+  },
+  { id: 'settings', label: words.palette.settings, icon: Settings, dialog: { name: 'settings' } },
+];
+
+/** What a pasted `xmpp:` link is for. */
+function linkAction(text: string): PaletteAction | null {
+  const found = linkKind(text);
+  if (found.kind === 'trust') {
+    const dialog = { name: 'trust-link', link: found.link } as const;
+    return { id: 'trust-link', label: words.palette.trustLink, icon: ShieldCheck, dialog };
+  }
+  if (found.kind === 'invitation') {
+    const dialog = { name: 'add-contact', link: found.link } as const;
+    return { id: 'invitation', label: words.palette.invitation, icon: UserPlus, dialog };
+  }
+  return null;
+}
 
 export function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState('');
@@ -39,7 +75,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
     () => rankContacts([...contacts.values()], [...conversations.values()], text).slice(0, 8),
     [contacts, conversations, text],
   );
-  const matchingActions = actions.filter((action) => action.label.toLowerCase().includes(text.trim().toLowerCase()));
+  const fromLink = linkAction(text);
+  const matchingActions =
+    fromLink === null
+      ? actions.filter((action) => action.label.toLowerCase().includes(text.trim().toLowerCase()))
+      : [fromLink];
 
   async function openContact(contact: Contact): Promise<void> {
     const result = await store.call('conversations.openWith', { contactId: contact.id });
@@ -52,7 +92,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     const [kind, id] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
     const contact = kind === 'contact' ? people.find((candidate) => candidate.id === id) : undefined;
     const message = kind === 'message' ? found.find((candidate) => candidate.id === id) : undefined;
-    const action = kind === 'action' ? actions.find((candidate) => candidate.id === id) : undefined;
+    const action = kind === 'action' ? matchingActions.find((candidate) => candidate.id === id) : undefined;
     if (contact !== undefined) void openContact(contact);
     else if (message !== undefined) go({ type: 'open', conversationId: message.conversationId, message });
     else if (action !== undefined) go({ type: 'dialog', dialog: action.dialog });

@@ -19,11 +19,11 @@ export function Sidebar() {
     <nav className="sidebar" aria-label={words.sidebar}>
       <OwnHeader />
       <div className="sidebar-search">
-        <AriaButton className="search-button" onPress={() => go({ type: 'dialog', dialog: 'palette' })}>
+        <AriaButton className="search-button" onPress={() => go({ type: 'dialog', dialog: { name: 'palette' } })}>
           <Icon of={Search} size={16} />
           <span>{words.search}</span>
         </AriaButton>
-        <IconButton label={words.addContact} onPress={() => go({ type: 'dialog', dialog: 'add-contact' })}>
+        <IconButton label={words.addContact} onPress={() => go({ type: 'dialog', dialog: { name: 'add-contact' } })}>
           <Icon of={UserPlus} />
         </IconButton>
       </div>
@@ -48,7 +48,7 @@ function OwnHeader() {
           {connectionWords(status)}
         </span>
       </div>
-      <IconButton label={words.openSettings} onPress={() => go({ type: 'dialog', dialog: 'settings' })}>
+      <IconButton label={words.openSettings} onPress={() => go({ type: 'dialog', dialog: { name: 'settings' } })}>
         <Icon of={Settings} />
       </IconButton>
     </header>

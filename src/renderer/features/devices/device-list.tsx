@@ -1,95 +1,103 @@
-/** Someone's devices, each with its fingerprint and whether the person trusts it. */
-import { Check, CircleHelp, Monitor, ShieldCheck, ShieldOff } from 'lucide-react';
+/** Someone's devices: what each gets of what is written now, why not, and what can be decided about it. */
+import { Monitor } from 'lucide-react';
 import { Group } from 'react-aria-components/Group';
-import type { Device } from '../../../shared/model.ts';
+import type { ContactId, Device } from '../../../shared/model.ts';
 import { formatListMoment } from '../../i18n/dates.ts';
 import { devices as words } from '../../i18n/devices.ts';
+import { useNavigation } from '../../state/navigation.ts';
 import { useAsk } from '../../state/use-ask.ts';
 import { useNow } from '../../state/use-now.ts';
 import { Button } from '../../ui/button.tsx';
-import { cleanLine } from '../../ui/clean-text.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Name } from '../../ui/name.tsx';
 import { Problem } from '../../ui/problem.tsx';
+import { deviceName, type Standing, standingOf } from './device-standing.ts';
 import { Fingerprint } from './fingerprint.tsx';
+import { TrustBadge } from './trust-badge.tsx';
 import './devices.css';
 
 interface DeviceListProps {
   readonly label: string;
+  readonly owner: ContactId;
   readonly devices: readonly Device[];
-  /** After a trust decision; only own devices need it, others come by event. */
-  readonly onChanged?: () => void;
 }
 
-export function DeviceList({ label, devices, onChanged }: DeviceListProps) {
-  if (devices.length === 0) return <p className="muted">{words.none}</p>;
-  const inOrder = devices.toSorted(
-    (a, b) => Number(b.isThisDevice) - Number(a.isThisDevice) || Number(b.active) - Number(a.active),
-  );
+/** Those that need a decision first, those no longer used last. */
+const order: Record<Standing, number> = { unchecked: 0, gets: 1, noKey: 2, unreachable: 3, distrusted: 4, notUsed: 5 };
+
+export function DeviceList({ label, owner, devices }: DeviceListProps) {
+  if (devices.length === 0) return <p className="muted small">{words.none}</p>;
   return (
     <ul className="device-list" aria-label={label}>
-      {inOrder.map((device) => (
-        <DeviceItem key={device.ref} device={device} onChanged={onChanged} />
-      ))}
+      {devices
+        .toSorted((a, b) => order[standingOf(a)] - order[standingOf(b)])
+        .map((device) => (
+          <DeviceItem key={device.ref} owner={owner} device={device} />
+        ))}
     </ul>
   );
 }
 
-const trustIcons = { undecided: CircleHelp, blind: Check, verified: ShieldCheck, distrusted: ShieldOff };
-
-function DeviceItem({ device, onChanged }: { device: Device; onChanged: (() => void) | undefined }) {
+function DeviceItem({ owner, device }: { owner: ContactId; device: Device }) {
   const { ask, busy, error } = useAsk('devices.setTrust');
+  const { go } = useNavigation();
   const now = useNow();
-  const lastSeenAt = device.isThisDevice ? null : device.lastSeenAt;
-  const name = device.label === '' ? words.unnamed(device.deviceId) : cleanLine(device.label);
-
-  async function decide(trust: 'verified' | 'distrusted' | 'undecided'): Promise<void> {
-    const result = await ask({ ref: device.ref, trust });
-    if (result.ok) onChanged?.();
-  }
+  const name = deviceName(device);
+  const standing = standingOf(device);
+  const decide = (trust: 'distrusted' | 'undecided') => void ask({ ref: device.ref, trust });
+  const decided = device.trust === 'verified' || device.trust === 'distrusted';
   return (
-    <li className="device" data-inactive={!device.active || undefined}>
+    <li className="device" data-standing={standing}>
       <div className="device-head">
         <Icon of={Monitor} />
         <Name className="device-name">{name}</Name>
-        {device.isThisDevice ? (
-          <span className="trust">{words.thisDevice}</span>
-        ) : (
-          <span className="trust" data-trust={device.trust}>
-            <Icon of={trustIcons[device.trust]} size={14} />
-            {words.trust[device.trust]}
-          </span>
-        )}
       </div>
-      {device.active && lastSeenAt === null ? null : (
-        <p className="muted small">
-          {[
-            device.active ? null : words.inactive,
-            lastSeenAt === null ? null : words.lastSeen(formatListMoment(lastSeenAt, now)),
-          ]
-            .filter((part) => part !== null)
-            .join(' · ')}
-        </p>
-      )}
-      <Fingerprint fingerprint={device.fingerprint} />
+      <p className="device-gets small" data-standing={standing}>
+        {standing === 'gets' ? words.gets.messages : words.gets[standing]}
+      </p>
+      <p className="device-facts muted small">
+        {device.fingerprint === null ? null : <TrustBadge trust={device.trust} />}
+        {standing === 'gets' ? (
+          <span title={device.encryption === 'omemo2' ? words.newerMeans : words.olderMeans}>
+            {device.encryption === 'omemo2' ? words.newer : words.older}
+          </span>
+        ) : null}
+        {device.lastSeenAt === null ? null : <span>{words.lastSeen(formatListMoment(device.lastSeenAt, now))}</span>}
+      </p>
       {error === null ? null : <Problem error={error} />}
-      {device.isThisDevice || device.fingerprint === null ? null : (
-        <Group className="device-actions" aria-label={name}>
-          {device.trust === 'verified' || device.trust === 'distrusted' ? (
-            <Button small isDisabled={busy} onPress={() => void decide('undecided')}>
-              {words.reset}
-            </Button>
-          ) : (
-            <>
-              <Button small isDisabled={busy} onPress={() => void decide('verified')}>
-                {words.verify}
+      {device.fingerprint === null ? null : (
+        <>
+          <details className="device-key">
+            <summary className="muted small">{words.showFingerprint}</summary>
+            <Fingerprint fingerprint={device.fingerprint} />
+          </details>
+          <Group className="device-actions" aria-label={name}>
+            {standing === 'unchecked' ? (
+              <Button
+                small
+                aria-label={words.checkOf(name)}
+                onPress={() => go({ type: 'dialog', dialog: { name: 'verify', owner, device: device.ref } })}
+              >
+                {words.check}
               </Button>
-              <Button small kind="danger" isDisabled={busy} onPress={() => void decide('distrusted')}>
+            ) : null}
+            {decided ? (
+              <Button small isDisabled={busy} aria-label={words.resetOf(name)} onPress={() => decide('undecided')}>
+                {words.reset}
+              </Button>
+            ) : (
+              <Button
+                small
+                kind="danger"
+                isDisabled={busy}
+                aria-label={words.distrustOf(name)}
+                onPress={() => decide('distrusted')}
+              >
                 {words.distrust}
               </Button>
-            </>
-          )}
-        </Group>
+            )}
+          </Group>
+        </>
       )}
     </li>
   );

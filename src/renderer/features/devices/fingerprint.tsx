@@ -2,7 +2,7 @@
 import { devices } from '../../i18n/devices.ts';
 import './devices.css';
 
-export function fingerprintGroups(fingerprint: string): readonly string[] {
+function fingerprintGroups(fingerprint: string): readonly string[] {
   return fingerprint.match(/.{1,8}/g) ?? [];
 }
 

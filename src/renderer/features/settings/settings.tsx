@@ -2,16 +2,18 @@
 import { type ReactNode, useState } from 'react';
 import { Form } from 'react-aria-components/Form';
 import type { Settings as SettingsModel } from '../../../shared/model.ts';
+import { devices } from '../../i18n/devices.ts';
 import { settings as words } from '../../i18n/settings.ts';
 import { ui } from '../../i18n/ui.ts';
 import { useAsk } from '../../state/use-ask.ts';
-import { useSettings, useStatus, useStore } from '../../state/use-window.ts';
+import { useOwnDevices, useSettings, useStatus, useStore } from '../../state/use-window.ts';
 import { Button } from '../../ui/button.tsx';
 import { Choices } from '../../ui/choices.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { Switch } from '../../ui/switch.tsx';
 import { TextField } from '../../ui/text-field.tsx';
+import { standingOf } from '../devices/device-standing.ts';
 import { OwnDevices } from '../devices/own-devices.tsx';
 import { AccountSettings } from './account-settings.tsx';
 import './settings.css';
@@ -22,13 +24,34 @@ const themes = [
   { value: 'dark', label: words.themeDark },
 ] as const;
 
+const newDevices = [
+  { value: 'automatic', label: words.newDevicesAutomatic, hint: words.newDevicesAutomaticHint },
+  { value: 'checked', label: words.newDevicesChecked, hint: words.newDevicesCheckedHint },
+] as const;
+
 const notifications = [
   { value: 'full', label: words.notifyFull },
   { value: 'name', label: words.notifyName },
   { value: 'none', label: words.notifyNone },
 ] as const;
 
-export function Settings({ onClose }: { onClose: () => void }) {
+interface SettingsProps {
+  /** Null: all of them. */
+  readonly page: 'devices' | null;
+  readonly onClose: () => void;
+}
+
+export function Settings({ page, onClose }: SettingsProps) {
+  const [onDevices, setOnDevices] = useState(page === 'devices');
+  if (!onDevices) return <AllSettings onDevices={() => setOnDevices(true)} onClose={onClose} />;
+  return (
+    <Dialog title={words.devices} size="large" onBack={() => setOnDevices(false)} onClose={onClose}>
+      <OwnDevices />
+    </Dialog>
+  );
+}
+
+function AllSettings({ onDevices, onClose }: { onDevices: () => void; onClose: () => void }) {
   const status = useStatus();
   const settings = useSettings();
   const store = useStore();
@@ -76,9 +99,15 @@ export function Settings({ onClose }: { onClose: () => void }) {
             selected={settings.sendReadMarkers}
             onChange={(sendReadMarkers) => void change({ sendReadMarkers })}
           />
+          <Choices
+            label={words.newDevices}
+            value={settings.blindTrust ? 'automatic' : 'checked'}
+            choices={newDevices}
+            onChange={(value) => void change({ blindTrust: value === 'automatic' })}
+          />
         </Section>
         <Section title={words.devices}>
-          <OwnDevices />
+          <DevicesSummary onOpen={onDevices} />
         </Section>
         <p className="muted small">{words.about(status.version)}</p>
       </div>
@@ -92,6 +121,22 @@ function Section({ title, children }: { title: string; children: ReactNode }) {
       <h3 className="section-title">{title}</h3>
       <div className="settings-content">{children}</div>
     </section>
+  );
+}
+
+function DevicesSummary({ onOpen }: { onOpen: () => void }) {
+  const others = useOwnDevices().filter((device) => !device.isThisDevice && device.active);
+  const unchecked = others.filter((device) => standingOf(device) === 'unchecked').length;
+  const stale = others.filter((device) => device.stale).length;
+  return (
+    <div className="settings-row">
+      <div>
+        <p>{devices.page.summary(others.length)}</p>
+        {unchecked === 0 ? null : <p className="settings-heed small">{devices.page.summaryUnchecked(unchecked)}</p>}
+        {stale === 0 ? null : <p className="settings-heed small">{devices.page.summaryStale(stale)}</p>}
+      </div>
+      <Button onPress={onOpen}>{devices.page.open}</Button>
+    </div>
   );
 }
 

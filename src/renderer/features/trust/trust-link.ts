@@ -1,0 +1,31 @@
+/** What a scanned or pasted text is, as far as the window has to know to lead to the right place. Pure. */
+
+export type LinkKind =
+  /** Fingerprints of somebody's devices (XEP-0384 §4.7, `omemo-sid-…`). */
+  | { readonly kind: 'trust'; readonly link: string; readonly address: string }
+  /** An invitation of Bothy's. */
+  | { readonly kind: 'invitation'; readonly link: string }
+  /** Nothing but an address to write to. */
+  | { readonly kind: 'address'; readonly address: string }
+  | { readonly kind: 'other' };
+
+export function linkKind(text: string): LinkKind {
+  const link = text.trim();
+  const parts = /^xmpp:(?:\/\/[^/]*\/)?([^?#\s]+)(?:\?([^#\s]*))?(?:#\S*)?$/i.exec(link);
+  if (parts === null) return { kind: 'other' };
+  const [, encoded = '', query = ''] = parts;
+  const address = decoded(encoded);
+  if (address === null) return { kind: 'other' };
+  const keys = query.split(/[;&]/).map((part) => part.split('=')[0]?.toLowerCase() ?? '');
+  if (keys.some((key) => /^omemo-sid-\d+$/.test(key))) return { kind: 'trust', link, address };
+  if (keys[0] === 'bothy-invite') return { kind: 'invitation', link };
+  return { kind: 'address', address };
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
