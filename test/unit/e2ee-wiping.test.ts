@@ -21,7 +21,7 @@ beforeAll(() => ready());
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
 function isInLibsodium(secret: Uint8Array): boolean {
-  return Buffer.from(libsodium().HEAPU8.buffer).includes(secret);
+  return Buffer.from(libsodium().HEAPU8.buffer).includes(Buffer.from(secret));
 }
 
 describe('libsodium’s memory', () => {

@@ -7,7 +7,7 @@ import type { MessageCipher } from '../messaging/message-cipher.ts';
 import type { Store } from '../storage/records.ts';
 
 /** Parsed sessions kept at hand; parsing one costs more than a ratchet step. */
-const rememberedSessions = 256;
+const rememberedSessions = 1024;
 
 const stepsName = 'ratchet-steps';
 
@@ -52,8 +52,14 @@ export function createOmemoCipher(
     if (records.size > rememberedSessions && !oldest.done) records.delete(oldest.value);
   };
   const keepRecord = (identityKey: Uint8Array, deviceId: DeviceId, record: omemo.SessionRecord): void => {
-    store.sessions.put({ identityKey, deviceId, state: omemo.serializeRecord(record) });
-    remember(nameOf(identityKey, deviceId), record);
+    const name = nameOf(identityKey, deviceId);
+    const state = omemo.serializeRecord(record);
+    store.sessions.put({ identityKey, deviceId, state });
+    state.fill(0);
+    // If the transaction fails later, what is stored is read again: nobody needs the record before this one.
+    const previous = records.get(name);
+    if (previous) omemo.wipeReplaced(previous, record);
+    remember(name, record);
   };
   const steps = (): number => Number(store.settings.getValue(stepsName) ?? 0);
   /** Every session is kept for receiving alone. */

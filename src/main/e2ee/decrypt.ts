@@ -157,7 +157,11 @@ function acceptKeyExchange(
     theirIdentityKey: identityKey.slice(),
     ephemeralKey: ephemeralKey.slice(),
     pending: null,
-    ratchet: respondRatchet(secret.value, { privateKey: signedPrekey.privateKey, publicKey: signedPrekey.publicKey }),
+    // A copy: the session's secrets are wiped when they are replaced, the prekey stays.
+    ratchet: respondRatchet(secret.value, {
+      privateKey: signedPrekey.privateKey.slice(),
+      publicKey: signedPrekey.publicKey,
+    }),
   };
   const opened = openOn(own, wire, session, message.value, payload);
   wipe(secret.value);

@@ -76,6 +76,8 @@ function encryptFor(
     session = started.value;
   }
   const step = ratchetForward(session.ratchet, wire.ratchet.rootInfo, random);
+  // Of a session that begins, the first root key is used up at once.
+  if (existing === null) wipe(session.ratchet.rootKey);
   if (!step.ok) return step;
   const { state, header, messageKey } = step.value;
   const { initiator, pending, theirIdentityKey, ephemeralKey } = session;

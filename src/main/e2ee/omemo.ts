@@ -20,7 +20,7 @@ import {
 import { parseOwnDevice, serializeOwnDevice } from './own-device-format.ts';
 import { ready } from './primitives/sodium.ts';
 import { parseRecord, serializeRecord } from './session-format.ts';
-import { archiveSessions, hasSession, type SessionRecord } from './session-record.ts';
+import { archiveSessions, hasSession, type SessionRecord, wipeReplaced } from './session-record.ts';
 
 export type { Decrypted, OwnDevice, SessionRecord };
 export {
@@ -44,5 +44,6 @@ export {
   serializeRecord,
   signLabel,
   verifyLabel,
+  wipeReplaced,
   withNewDeviceId,
 };

@@ -1,4 +1,5 @@
 /** All sessions with one device (identity key and device id), of both wire formats: which is used, which are kept. */
+import { wipe } from './primitives/sodium.ts';
 import type { RatchetState } from './ratchet/double-ratchet.ts';
 import { countSkipped, MAX_SKIP, newestSkipped } from './ratchet/skipped-keys.ts';
 import type { WireFormat } from './types.ts';
@@ -39,6 +40,24 @@ function bounded(sessions: readonly Session[]): SessionRecord {
     kept.push(skipped === session.ratchet.skipped ? session : { ...session, ratchet: { ...session.ratchet, skipped } });
   }
   return { version: 1, sessions: kept };
+}
+
+function secretsOf(record: SessionRecord): Uint8Array[] {
+  return record.sessions.flatMap(({ ratchet: { rootKey, own, sending, receiving, skipped, pastChains } }) => [
+    rootKey,
+    skipped,
+    ...(own === null ? [] : [own.privateKey]),
+    ...[sending, receiving, ...pastChains.map(({ chain }) => chain)].flatMap((chain) => (chain ? [chain.key] : [])),
+  ]);
+}
+
+/**
+ * Overwrites the secrets of `previous` that `next` no longer has: to be called by whoever keeps records, once `next` is
+ * stored and nobody will read `previous` again.
+ */
+export function wipeReplaced(previous: SessionRecord, next: SessionRecord): void {
+  const kept = new Set(secretsOf(next));
+  for (const secret of secretsOf(previous)) if (!kept.has(secret)) wipe(secret);
 }
 
 /** The record with `session` in front, in place of `previous` (null: it is new). `record` null: its first session. */

@@ -3,7 +3,9 @@ import { sodium } from './sodium.ts';
 
 /** Public key, 32 bytes, of a 32-byte seed. */
 export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
-  return sodium.crypto_sign_seed_keypair(seed).publicKey;
+  const { publicKey, privateKey } = sodium.crypto_sign_seed_keypair(seed);
+  sodium.memzero(privateKey);
+  return publicKey;
 }
 
 /** 64 bytes. */

@@ -2,6 +2,8 @@
  * HMAC-SHA-256 (RFC 2104, RFC 6234), computed where libsodium keeps its memory: its wrappers leave copies of keys there,
  * and copying in and out would be half the work of a short message.
  */
+import { createHmac, createSecretKey } from 'node:crypto';
+import { plainBytes } from '../bytes.ts';
 import { libsodium } from './sodium.ts';
 
 const HASH_BYTES = 32;
@@ -53,7 +55,16 @@ export function withHmacKey<T>(key: Uint8Array, use: (mac: Mac) => T): T {
   }
 }
 
+/** From here on the processor's own instructions, which node:crypto uses, win back what calling it costs. */
+const LONG = 512;
+
 /** Returns 32 bytes. The message is given whole or in parts. */
 export function hmacSha256(key: Uint8Array, ...message: readonly Uint8Array[]): Uint8Array {
-  return withHmacKey(key, (mac) => mac(...message));
+  let length = 0;
+  for (const part of message) length += part.length;
+  if (length < LONG) return withHmacKey(key, (mac) => mac(...message));
+  // (In Node 24 a key object is taken ten times as fast as bare bytes.)
+  const hmac = createHmac('sha256', createSecretKey(key));
+  for (const part of message) hmac.update(part);
+  return plainBytes(hmac.digest());
 }

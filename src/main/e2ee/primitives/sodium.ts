@@ -1,6 +1,6 @@
-/** The one place that loads libsodium (WebAssembly, so the same code in every host). */
-import { getRandomValues } from 'node:crypto';
+/** The one place that loads libsodium's WebAssembly. Randomness is the native one's: it asks the system each time. */
 import sodium from 'libsodium-wrappers-sumo';
+import sodiumNative from 'sodium-native';
 
 /** Must have resolved before any other function of `e2ee` is called. */
 export async function ready(): Promise<void> {
@@ -19,7 +19,9 @@ export function wipe(...secrets: readonly Uint8Array[]): void {
 
 /** `length` fresh random bytes from the operating system. */
 export function randomBytes(length: number): Uint8Array {
-  return getRandomValues(new Uint8Array(length));
+  const bytes = new Uint8Array(length);
+  sodiumNative.randombytes_buf(bytes);
+  return bytes;
 }
 
 /** The few functions of libsodium that are called beneath its wrappers, with addresses in its memory. */

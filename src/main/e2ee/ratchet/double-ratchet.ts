@@ -127,6 +127,7 @@ export function ratchetForward(
     sending = { key: step.chainKey, next: 0 };
   }
   const { messageKey, chain } = stepChain(sending);
+  if (sending !== state.sending) wipe(sending.key);
   const header = { ratchetKey: own.publicKey, n: sending.next, pn: state.previousCount };
   return { ok: true, value: { state: { ...state, rootKey, own, sending: chain }, header, messageKey } };
 }
@@ -189,10 +190,15 @@ function receiveTurn<T>(
     pastChains = [{ remote: state.remote, chain: state.receiving }, ...pastChains].slice(0, rules.pastChains);
   } else if (state.receiving !== null && state.remote !== null && header.pn > state.receiving.next) {
     if (header.pn - state.receiving.next > rules.maxSkip) return tooFarAhead();
-    skipped = skipChain(state.receiving, header.pn, state.remote).skipped;
+    const finished = skipChain(state.receiving, header.pn, state.remote);
+    wipe(finished.chain.key);
+    skipped = finished.skipped;
   }
   const secret = sharedSecret(own.privateKey, header.ratchetKey);
-  if (secret === null) return forged('ratchet key of small order');
+  if (secret === null) {
+    wipe(...keysOf(skipped));
+    return forged('ratchet key of small order');
+  }
   const { rootKey, chainKey } = stepRoot(state.rootKey, secret, rules.rootInfo);
   wipe(secret);
   const pastRemotes = state.remote === null ? state.pastRemotes : withPastRemote(state.pastRemotes, state.remote);
@@ -207,7 +213,26 @@ function receiveTurn<T>(
     pastRemotes,
     heartbeat: false,
   };
-  return receiveOn(turned, { key: chainKey, next: 0 }, header, skipped, rules, open);
+  const received = receiveOn(turned, { key: chainKey, next: 0 }, header, skipped, rules, open);
+  wipe(chainKey);
+  if (!received.ok) wipe(rootKey, ...keysOf(skipped));
+  return received;
+}
+
+function keysOf(skipped: readonly SkippedKey[]): Uint8Array[] {
+  return skipped.map(({ messageKey }) => messageKey);
+}
+
+/** The key of message `n`, the chain after it, and the keys left out on the way there. */
+function stepTo(
+  chain: Chain,
+  n: number,
+  ratchetKey: Uint8Array,
+): { readonly messageKey: Uint8Array; readonly chain: Chain; readonly skipped: readonly SkippedKey[] } {
+  const { chain: at, skipped } = skipChain(chain, n, ratchetKey);
+  const { messageKey, chain: after } = stepChain(at);
+  if (at.key !== chain.key) wipe(at.key);
+  return { messageKey, chain: after, skipped };
 }
 
 /** A late message of a chain that stays open: it says nothing about where the other side is now. */
@@ -220,12 +245,11 @@ function receiveOnPast<T>(
 ): Result<Received<T>> {
   if (header.n < past.chain.next) return replayed();
   if (header.n - past.chain.next > rules.maxSkip) return tooFarAhead();
-  const { chain: at, skipped } = skipChain(past.chain, header.n, past.remote);
-  const { messageKey, chain } = stepChain(at);
+  const { messageKey, chain, skipped } = stepTo(past.chain, header.n, past.remote);
   const opened = open(messageKey);
   wipe(messageKey);
   if (opened === null) {
-    for (const { messageKey: unused } of skipped) wipe(unused);
+    wipe(chain.key, ...keysOf(skipped));
     return forged('wrong seal');
   }
   const received = state.received + 1;
@@ -245,12 +269,11 @@ function receiveOn<T>(
 ): Result<Received<T>> {
   if (header.n - chain.next > rules.maxSkip) return tooFarAhead();
   const ratchetKey = state.remote ?? header.ratchetKey;
-  const { chain: at, skipped } = skipChain(chain, header.n, ratchetKey);
-  const { messageKey, chain: receiving } = stepChain(at);
+  const { messageKey, chain: receiving, skipped } = stepTo(chain, header.n, ratchetKey);
   const opened = open(messageKey);
   wipe(messageKey);
   if (opened === null) {
-    for (const { messageKey: unused } of [...alreadySkipped, ...skipped]) wipe(unused);
+    wipe(receiving.key, ...keysOf(skipped));
     return forged('wrong seal');
   }
   const received = state.received + 1;
