@@ -293,6 +293,7 @@ export class KeyDirectory {
     }
     const contact = this.#context.store.contacts.byAddress(arrival.from);
     // They may have mended what was wrong.
+    if (contact) this.forgetFailures(contact.id);
     if (contact && wire === 'omemo2') for (const { id } of list.value) this.#onlyOlder.delete(`${contact.id}/${id}`);
     if (contact) this.#applyList(contact.id, wire, list.value);
     return true;

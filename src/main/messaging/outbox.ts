@@ -9,7 +9,7 @@ import { traceOf } from '../../shared/error-trace.ts';
 import { type AppError, appError } from '../../shared/errors.ts';
 import type { BareJid, ContactId, DeviceId, MessageId } from '../../shared/model.ts';
 import type { RoutePreference } from '../../shared/routing.ts';
-import type { OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
@@ -19,6 +19,7 @@ import { resealFor } from './reseal.ts';
 import { contentXml, plainDeviceId, prepareToSeal, readyToSeal, seal } from './seal.ts';
 import { Transmitter } from './transmitter.ts';
 import { owe } from './trust-news.ts';
+import { explainWaiting } from './waiting-reason.ts';
 import { WakeTimers } from './wake-timers.ts';
 
 /** How soon content is looked at again that could not be encrypted. */
@@ -357,13 +358,17 @@ export class Outbox {
         if (entry.row.kind !== 'text' && this.#context.catchingUp()) continue;
         // What trust messages say holds in any order, and they wait for verified devices alone: nothing waits for them.
         const isTrust = entry.row.kind === 'trust';
-        if (blocked && !isTrust) continue;
+        if (blocked && !isTrust) {
+          this.#explain(entry.row, contact);
+          continue;
+        }
         if (!prepared) {
           await prepareToSeal(this.#context, this.#directory, contactId, entry.row.preference !== 'direct');
           prepared = true;
         }
         if (!this.#seal(entry)) {
           blocked ||= !isTrust;
+          this.#explain(entry.row, contact);
           this.#timers.wakeAt(contactId, this.#context.now() + sealAgain);
           continue;
         }
@@ -375,7 +380,11 @@ export class Outbox {
 
   #seal(entry: OutboxEntry): boolean {
     if (this.#signal.aborted || !this.#context.store.outbox.get(entry.row.id)) return false;
-    const sealed = inTransaction(this.#context, (after) => seal(this.#context, this.#directory, entry.row, after));
+    const sealed = inTransaction(this.#context, (after) => {
+      const outcome = seal(this.#context, this.#directory, entry.row, after);
+      if (outcome === 'sealed') explainWaiting(this.#context, this.#directory, entry.row, null, after);
+      return outcome;
+    });
     if (sealed !== 'sealed') return false;
     this.#context.crashPoint('outbox.sealed');
     const row = this.#context.store.outbox.get(entry.row.id);
@@ -383,6 +392,10 @@ export class Outbox {
     entry.row = row;
     entry.targets = this.#context.store.outbox.targets(row.id);
     return true;
+  }
+
+  #explain(row: OutboxRecord, contact: ContactRecord): void {
+    inTransaction(this.#context, (after) => explainWaiting(this.#context, this.#directory, row, contact, after));
   }
 
   #sweep(contactId: ContactId): void {

@@ -15,6 +15,7 @@ import type { Owner } from './device-records.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { tellWhoIsLeftOut } from './left-out.ts';
+import { withPatience } from './patience.ts';
 import {
   type AddressPair,
   addressPair,
@@ -30,7 +31,6 @@ import {
 } from './recipients.ts';
 import { sceNamespace, writeEnvelope } from './sce-envelope.ts';
 import { legacyBodyOf, writeSealed } from './sealed-stanza.ts';
-import { showWaitingForTrust } from './waiting-for-trust.ts';
 
 /** The device id that stands for "whoever reads the account", where there is no encryption. */
 export const plainDeviceId: DeviceId = 0;
@@ -52,11 +52,16 @@ export async function prepareToSeal(
   const contact = partyOf(context, contactId);
   if (!contact) return;
   const server = mayAskServer && serverReaches(context, contact.jid);
-  if (server && contact.jid && directory.listDoubtful(contact.id)) await directory.fetchList(contact.id, contact.jid);
+  const someone = (): boolean =>
+    contactDevices(context, contact).some((device) => canEncryptTo(context, directory, device));
+  if (server && contact.jid && directory.listDoubtful(contact.id)) {
+    await withPatience([{ answer: directory.fetchList(contact.id, contact.jid) }], someone);
+  }
   const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
-  const asked: Promise<unknown>[] = [];
+  const asked: { readonly owner: Owner; readonly deviceId: DeviceId; readonly answer: Promise<unknown> }[] = [];
   const ask = (owner: Owner, record: ContactRecord | null, deviceId: DeviceId): void => {
-    if (!directory.recentlyFailed(owner, deviceId)) asked.push(directory.fetchBundle(owner, record, deviceId));
+    if (directory.recentlyFailed(owner, deviceId)) return;
+    asked.push({ owner, deviceId, answer: directory.fetchBundle(owner, record, deviceId) });
   };
   const linked = contactId === ownQueue ? new Set<DeviceId>() : linkedDevices(context, contact);
   for (const deviceId of linked) if (!known.has(deviceId)) ask(contact.id, contact, deviceId);
@@ -69,7 +74,8 @@ export async function prepareToSeal(
       if (!canEncryptTo(context, directory, device)) ask('self', null, device.deviceId);
     }
   }
-  await Promise.all(asked);
+  // One whose keys do not come, or come late, does not keep the others waiting.
+  for (const { owner, deviceId } of await withPatience(asked, someone)) directory.isLate(owner, deviceId);
 }
 
 /** Nothing has to be asked first: sealing now reaches every device it should. */
@@ -107,11 +113,7 @@ export function seal(
   const content = parsed.value.getChildElements();
   if (row.kind === 'trust') return sealTrust(context, directory, row, contact, pair, content);
   const devices = contactDevices(context, contact);
-  if (waitsForTrust(context, contact)) {
-    showWaitingForTrust(context, row, contact, after);
-    return 'waiting';
-  }
-  showWaitingForTrust(context, row, null, after);
+  if (waitsForTrust(context, contact)) return 'waiting';
   if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content, after);
   const sealed = encryptContent(context, directory, row, contact, pair, content, after);
   if (!sealed) return 'waiting';
