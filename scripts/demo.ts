@@ -66,6 +66,7 @@ async function play(): Promise<readonly Step[]> {
       bob,
       carol,
       server: server?.prosody ?? null,
+      folder,
       report: (step) => {
         steps.push(step);
         printStep(step);

@@ -119,6 +119,39 @@ export class Person {
     await this.#driver.see('button', `Route: ${words}. Show who can see what now`, patience);
   }
 
+  /** Where one's own code is shown to whom the conversation is with, and theirs is read. */
+  async openVerification(): Promise<void> {
+    await this.#click('button', /\. Show devices and encryption$/);
+    await this.#click('button', /^Verify/);
+    await this.#driver.see('img', 'Your code to scan', patience);
+  }
+
+  /** One's own code, as a picture file. */
+  async saveCode(file: string): Promise<void> {
+    await this.#driver.see('img', 'Your code to scan', patience);
+    await this.#driver.screenshot(file, '.code-frame .qr-code');
+  }
+
+  /** Reads the other side's code from a picture file; `shown` while the result is. */
+  async readCode(name: string, file: string, shown: () => Promise<void> = async () => undefined): Promise<void> {
+    await this.#driver.chooseFile('input[type="file"]', file);
+    await this.#driver.see('heading', new RegExp(`^${called(name)} is verified$`), patience);
+    await shown();
+    await this.closeVerification();
+  }
+
+  async closeVerification(): Promise<void> {
+    await this.#driver.press('Escape');
+    await this.#noDialog();
+    // And the pane about the person, where it began.
+    await this.#driver.press('Escape');
+    await this.#driver.until(`document.querySelector('.person-pane') === null`, patience);
+  }
+
+  async lockSays(word: string): Promise<void> {
+    await this.#driver.see('button', `${word}. Show devices and encryption`, patience);
+  }
+
   async setNearby(on: boolean): Promise<void> {
     await this.#click('button', 'Settings');
     const toggle = /^Talk directly/;

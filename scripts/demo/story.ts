@@ -1,4 +1,5 @@
 /** The story: two networks, one conversation, and a third person who never had an account. */
+import { join } from 'node:path';
 import type { Message } from '../../src/shared/model.ts';
 import type { Person } from './person.ts';
 
@@ -23,6 +24,8 @@ export interface Scene {
   readonly carol: Person;
   /** Null where no Prosody can be had: then the serverless part is played. */
   readonly server: DemoServer | null;
+  /** For files that are handed from one to the other. */
+  readonly folder: string;
   /** Told after each step. */
   readonly report: (step: Step) => void;
 }
@@ -121,6 +124,20 @@ async function meetOverTheServer(stage: Stage, { alice, bob }: Scene, server: De
   });
 }
 
+async function verify(stage: Stage, { alice, bob, folder }: Scene): Promise<void> {
+  await stage.step('Bob shows his code, Alice reads a picture of it: she knows that it is really him', async () => {
+    const file = join(folder, 'code-of-bob.png');
+    await bob.openVerification();
+    await bob.saveCode(file);
+    await stage.pictures('code', [bob]);
+    await bob.closeVerification();
+    await alice.openVerification();
+    await alice.readCode('Bob', file, () => stage.pictures('verified', [alice]));
+    await alice.lockSays('Verified');
+    await stage.say(alice, bob, 'Now I know that it is you.', 'server');
+  });
+}
+
 async function loseTheServer(stage: Stage, { alice, bob }: Scene, server: DemoServer): Promise<void> {
   await stage.step('Bob walks in: they recognise each other nearby', async () => {
     await bob.setNearby(true);
@@ -192,6 +209,7 @@ export async function playStory(scene: Scene): Promise<void> {
     });
   else {
     await meetOverTheServer(stage, scene, server);
+    await verify(stage, scene);
     await loseTheServer(stage, scene, server);
   }
   await carolJoins(stage, scene);

@@ -13,7 +13,7 @@ import { projectFolder } from '../support/electron-window.ts';
 import { pageBridge } from '../support/page-bridge.ts';
 import { buildOnce } from '../support/window-build.ts';
 import { WindowDriver } from '../support/window-driver.ts';
-import { firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
+import { fakeDevices, firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
 
 const executable = findChromium();
 const missing = 'no Chromium, Chrome or Edge (Debian: apt install chromium)';
@@ -26,7 +26,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function open(profile: string): Promise<Opened> {
+async function open(profile: string, switches: readonly string[] = []): Promise<Opened> {
   const profileDirectory = join(folder, profile);
   const app = await createApp({
     profileDirectory,
@@ -47,6 +47,7 @@ async function open(profile: string): Promise<Opened> {
     rendererFolder: join(projectFolder, 'out', 'renderer'),
     headless: true,
     withoutSandbox: process.getuid?.() === 0,
+    switches,
   });
   window.serve(app);
   const page = new WindowDriver((method, params) => window.page.send(method, params));
@@ -75,7 +76,7 @@ describe('the window in Chromium', () => {
 
   beforeAll(async () => {
     if (executable === null) return;
-    opened = await open('safety');
+    opened = await open('safety', [fakeDevices]);
     await opened.page.see('textbox', 'Your name');
   });
 

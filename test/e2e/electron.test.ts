@@ -10,7 +10,7 @@ import { pageBridge } from '../support/page-bridge.ts';
 import { accessibilityViolations } from '../support/window-accessibility.ts';
 import { buildOnce } from '../support/window-build.ts';
 import type { WindowDriver } from '../support/window-driver.ts';
-import { firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
+import { fakeDevices, firstStart, passphrase, windowSafety } from '../support/window-safety.ts';
 
 let reason: string | null = noDisplayReason;
 let executable = '';
@@ -55,7 +55,7 @@ describe('the window in Electron', () => {
 
   beforeAll(async () => {
     if (reason !== null) return;
-    window = open('safety');
+    window = open('safety', [fakeDevices]);
     page = await window.page();
     await page.see('textbox', 'Your name');
   });

@@ -356,7 +356,7 @@ describe('what is encrypted for whom', () => {
 
   it('offers receipts in clear only where they cannot be encrypted', async () => {
     const page = await open('trust');
-    const toggle = page.getByRole('switch', { name: /^Tell .* when messages arrive and are read/ });
+    const toggle = page.getByRole('switch', { name: /^Exchange receipts with .* unencrypted/ });
     await openPerson(page, 'Nurse');
     expect(await toggle.isChecked()).toBe(false);
     await toggle.check({ force: true });

@@ -40,6 +40,11 @@ const finder = `(role, source, exact) => {
 }`;
 
 const box = v.object({ x: v.number(), y: v.number() });
+const area = v.object({ x: v.number(), y: v.number(), width: v.number(), height: v.number() });
+
+function areaOf(selector: string): string {
+  return `document.querySelector(${JSON.stringify(selector)})?.getBoundingClientRect().toJSON()`;
+}
 
 export interface WaitOptions {
   readonly timeout?: number;
@@ -125,9 +130,19 @@ export class WindowDriver {
     await this.send('Input.dispatchKeyEvent', { ...event, type: 'keyUp' });
   }
 
-  async screenshot(file: string): Promise<void> {
-    const { data } = v.parse(v.object({ data: v.string() }), await this.send('Page.captureScreenshot'));
+  /** Of the whole window, or of what a selector finds, twice as large. */
+  async screenshot(file: string, selector: string | null = null): Promise<void> {
+    const clip = selector === null ? {} : { clip: { ...v.parse(area, await this.until(areaOf(selector))), scale: 2 } };
+    const { data } = v.parse(v.object({ data: v.string() }), await this.send('Page.captureScreenshot', clip));
     writeFileSync(file, Buffer.from(data, 'base64'));
+  }
+
+  /** Puts a file into a file field, as the system's dialog would. */
+  async chooseFile(selector: string, file: string): Promise<void> {
+    const found = `document.querySelector(${JSON.stringify(selector)})`;
+    await this.until(`${found} !== null`);
+    const { result } = v.parse(evaluated, await this.send('Runtime.evaluate', { expression: found }));
+    await this.send('DOM.setFileInputFiles', { files: [file], objectId: result.objectId });
   }
 
   async #retry<T>(what: string, timeout: number, attempt: () => Promise<T>): Promise<NonNullable<T>> {

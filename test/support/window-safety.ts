@@ -2,6 +2,17 @@
 import { expect, test } from 'vitest';
 import type { WindowDriver } from './window-driver.ts';
 
+/** Asks for a camera or a microphone, and lets go of it at once. */
+function media(constraints: { readonly audio?: true; readonly video?: true }): string {
+  return `navigator.mediaDevices.getUserMedia(${JSON.stringify(constraints)}).then(
+    (stream) => { for (const track of stream.getTracks()) track.stop(); return "given"; },
+    (error) => error.name)`;
+}
+
+/** A camera and a microphone that Chromium makes up: without any, it would not come to a question of permission. */
+export const fakeDevices = '--use-fake-device-for-media-stream';
+
+/** The window has to have been opened with `fakeDevices`. */
 export function windowSafety(page: () => WindowDriver, origin: string): void {
   test('has the Bridge, and nothing of Node', async () => {
     await page().until('typeof bothy === "object"');
@@ -62,11 +73,25 @@ export function windowSafety(page: () => WindowDriver, origin: string): void {
       'new Promise((resolve) => navigator.geolocation.getCurrentPosition(() => resolve("given"), (error) => resolve(error.code)))',
     );
     expect(geolocation).toBe(1);
-    const camera = 'navigator.mediaDevices.getUserMedia({ video: true }).then(() => "given", (error) => error.name)';
-    expect(await page().evaluate(camera)).toMatch(/^Not(Allowed|Found)Error$/);
+    expect(await page().evaluate(media({ video: true }))).toBe('NotAllowedError');
+    expect(await page().evaluate(media({ audio: true }))).toBe('NotAllowedError');
     const clipboard = 'navigator.clipboard.readText().then(() => "given", (error) => error.name)';
     expect(await page().evaluate(clipboard)).toBe('NotAllowedError');
     expect(await page().evaluate('Notification.requestPermission()')).toBe('denied');
+  });
+
+  test('has the camera between asking for it and giving it back, and never the microphone', async () => {
+    expect(await page().evaluate('bothyCamera.open()')).toBe(true);
+    expect(await page().evaluate(media({ video: true }))).toBe('given');
+    expect(await page().evaluate(media({ audio: true }))).toBe('NotAllowedError');
+    expect(await page().evaluate(media({ audio: true, video: true }))).toBe('NotAllowedError');
+    await page().evaluate('void bothyCamera.close()');
+    await expect.poll(() => page().evaluate(media({ video: true }))).toBe('NotAllowedError');
+    // A page that is loaded again has to ask again.
+    expect(await page().evaluate('bothyCamera.open()')).toBe(true);
+    await page().send('Page.reload');
+    await page().until('typeof bothyCamera === "object" && document.readyState === "complete"');
+    await expect.poll(() => page().evaluate(media({ video: true }))).toBe('NotAllowedError');
   });
 
   test('is answered in values, also when it asks for nonsense', async () => {

@@ -52,10 +52,11 @@ export const devices = {
   copiesText: 'A copy of what you write goes to your other devices, too.',
   copiesNone: 'You have no other devices.',
   manage: 'Your devices',
-  clearSignals: (name: string) => `Tell ${name} when messages arrive and are read`,
+  clearSignals: (name: string) => `Exchange receipts with ${name} unencrypted`,
   clearSignalsLegacy:
-    'Their app cannot be told this encrypted. Both servers would see that and when you received and read a message, but not what it says.',
-  clearSignalsPlain: 'Unencrypted, like everything in this conversation: both servers see it too.',
+    'You both learn when messages arrive and are read. Their app cannot say it encrypted, so both servers see that and when, too; not what is written.',
+  clearSignalsPlain:
+    'You both learn when messages arrive and are read. Like everything in this conversation it is not encrypted: both servers see when you read.',
   page: {
     text: 'These devices use your account. Each of them reads what you write and what is written to you.',
     others: 'Other devices',
@@ -73,8 +74,8 @@ export const devices = {
     rename: 'Rename',
     renameOf: (name: string) => `Rename ${name}`,
     renameLabel: 'Name of this device',
-    renameHintThis: 'Contacts and your other devices see this name.',
-    renameHintOther: 'Only this device shows this name.',
+    renameHintThis: 'Anyone who knows your address can see this name.',
+    renameHintOther: 'Only you see this name, here.',
     remove: 'Remove',
     removeOf: (name: string) => `Remove ${name}`,
     removeAll: (count: number) => `Remove all ${formatNumber(count)}`,
@@ -89,16 +90,17 @@ export const devices = {
       }),
     removeDoesNot: (count: number) =>
       plural(count, {
-        one: 'It is not signed out and keeps what it already has. If it was lost or stolen, change your account’s password as well. If it is used again, it appears again, and you are asked.',
+        one: 'It is not signed out and keeps what it already has. If it was lost or stolen, change your account’s password as well: nothing else keeps it out. If it announces itself again, it is not let in, and you are told.',
         other:
-          'They are not signed out and keep what they already have. If one was lost or stolen, change your account’s password as well. If one is used again, it appears again, and you are asked.',
+          'They are not signed out and keep what they already have. If one was lost or stolen, change your account’s password as well: nothing else keeps it out. If one announces itself again, it is not let in, and you are told.',
       }),
     staleTitle: (count: number) =>
       plural(count, {
         one: 'Not used for three months – remove it?',
         other: 'Not used for three months – remove them?',
       }),
-    staleText: 'Every message is still encrypted for a device like this, and anyone who finds it can read along.',
+    staleText:
+      'Nothing has come from there for so long. What you write is still encrypted for it, and whoever finds it can read along. A device that you only read on looks the same.',
     summary: (others: number) =>
       others === 0
         ? 'Only this device'

@@ -35,7 +35,7 @@ export function RenameDevice({ device, onDone }: { device: Device; onDone: () =>
         hint={device.isThisDevice ? words.page.renameHintThis : words.page.renameHintOther}
         value={label}
         onChange={setLabel}
-        maxLength={64}
+        maxLength={52}
         autoFocus
       />
       {error === null ? null : <Problem error={error} />}
