@@ -149,3 +149,41 @@ test('only what is nothing but such a link is taken for a file', () => {
     expect(shownText(long)).toBe(long);
   }
 });
+
+describe('ids that a client counts, and begins anew at each start (Psi)', () => {
+  const counted = (stanza: string): string => stanza.replace(/ id="[^"]*"/, ' id="aac7a"');
+
+  test('name another message each time it is another; the same one is still shown once', async () => {
+    const carried = server.carried.length;
+    server.change = (stanza) => (stanza.includes('axolotl') ? counted(stanza) : stanza);
+    ben.say(anna, 'before the restart');
+    await until(() => anna.told.some(({ body }) => body === 'before the restart'));
+    ben.say(anna, 'after the restart');
+    await until(() => anna.told.some(({ body }) => body === 'after the restart'));
+    expect(history()).toEqual(['in: before the restart', 'in: after the restart']);
+    // The same bytes once more, as from an archive.
+    for (const stanza of server.carried.slice(carried)) {
+      if (stanza.includes('<payload>'))
+        await server.sayPlain(benJid, annaJid, ...element(counted(stanza)).getChildElements());
+    }
+    expect(history()).toHaveLength(2);
+  });
+
+  test('so do those in clear, by what the archive calls them', async () => {
+    const say = (mark: string, body: string) =>
+      anna.inbox.take({
+        stanza: element(
+          `<message xmlns="jabber:client" type="chat" id="aac7a"><body>${body}</body>` +
+            `<stanza-id xmlns="urn:xmpp:sid:0" by="${annaJid}" id="${mark}"/></message>`,
+        ),
+        arrival: {
+          ...{ transport: 'xmpp', route: 'server', from: dinoJid, to: annaJid, device: null },
+          ...{ kind: 'live', archiveId: null, delayedSince: null },
+        },
+      });
+    await say('1795422101815378', 'one');
+    await say('1795422101815379', 'two');
+    await say('1795422101815379', 'two');
+    expect(history()).toEqual(['in: one', 'in: two']);
+  });
+});

@@ -25,7 +25,7 @@ import { contactFor, type Sender } from './sender.ts';
 import { bodyElement, bodyIn } from './text-body.ts';
 import { takeTrustMessage } from './trust-receiving.ts';
 import { lineOf, putInPlaceOf } from './undecryptable-line.ts';
-import { freeId } from './wire-id.ts';
+import { freeId, wireId } from './wire-id.ts';
 
 const receiptsPerEnvelope = 100;
 
@@ -105,8 +105,8 @@ export class EnvelopeReader {
     }
     const wanted = asksForReceipt(content) && taken.arrival.route === 'server';
     if (wanted && current.subscription !== 'pending-in') {
-      if (this.#context.catchingUp()) after(() => this.#owe(current.id, taken.id));
-      else answers.push(receiptFor(taken.id));
+      if (this.#context.catchingUp()) after(() => this.#owe(current.id, wireId(taken.id)));
+      else answers.push(receiptFor(wireId(taken.id)));
     }
     if (answers.length > 0) this.#answer(current, answers, after);
     return answers.length > 0;
@@ -232,7 +232,7 @@ export class EnvelopeReader {
   acknowledgeAgain(contact: ContactRecord, id: MessageId, arrival: Arrival, after: AfterCommit): void {
     const message = this.#context.store.messages.get(id);
     if (arrival.route !== 'server' || message?.direction !== 'in' || contact.subscription === 'pending-in') return;
-    this.#answer(contact, [receiptFor(id)], after);
+    this.#answer(contact, [receiptFor(wireId(id))], after);
   }
 
   #owe(contactId: ContactId, id: MessageId): void {

@@ -19,6 +19,7 @@ import { linkedDevices } from './recipients.ts';
 import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
 import { showUndecryptable, type WhatNext } from './undecryptable-line.ts';
+import { uniqueId } from './wire-id.ts';
 
 const maxIdLength = 256;
 /** What is kept of somebody who asks to be a contact, until they are answered. */
@@ -356,10 +357,10 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/** The stanza's id; where a client gives none, something that is the same each time the same bytes come. */
+/** The stanza's id; where a client gives none, or one that comes again, what is the same each time the same bytes come. */
 function messageIdOf(stanza: Element, encrypted: IncomingEncrypted): MessageId {
   const id: unknown = stanza.attrs['id'];
-  if (typeof id === 'string' && id !== '' && id.length <= maxIdLength) return id as MessageId;
-  const own = encrypted.keys[0]?.data ?? new Uint8Array();
-  return `bytes-${Buffer.from((encrypted.payload ?? own).slice(-24)).toString('hex')}` as MessageId;
+  const own = encrypted.keys[0]?.data ?? encrypted.payload ?? new Uint8Array();
+  if (typeof id === 'string' && id !== '' && id.length <= maxIdLength) return uniqueId(id, own);
+  return `bytes-${Buffer.from(own.slice(-24)).toString('hex')}` as MessageId;
 }

@@ -7,6 +7,7 @@ import { conversationWith, displayTime, insertMessage, insertSystemMessage } fro
 import { callIn, isEncryptedOtherwise, lineBefore, lineInstead, shownText } from './foreign-content.ts';
 import type { Sender } from './sender.ts';
 import { bodyIn } from './text-body.ts';
+import { uniqueId } from './wire-id.ts';
 
 /** Inside the transaction of the stanza. The text of the contact's that was new. */
 export function takePlainMessage(
@@ -20,10 +21,7 @@ export function takePlainMessage(
   // Nothing in clear is ever taken from a direct link: who speaks there speaks our encryption.
   if (!sender.contact || arrival.transport === 'libp2p') return null;
   if (type !== undefined && type !== 'chat' && type !== 'normal') return null;
-  const id: unknown = stanza.attrs['id'];
-  const messageId = (
-    typeof id === 'string' && id !== '' ? id : (arrival.archiveId ?? crypto.randomUUID())
-  ) as MessageId;
+  const messageId = messageIdOf(stanza, arrival);
   const conversation = conversationWith(context, sender.contact.id);
   // The duplicate key of something without a key: the address the server vouches for.
   const origin = new TextEncoder().encode(`plain ${sender.contact.id} ${sender.owner}`);
@@ -75,4 +73,13 @@ export function takePlainMessage(
   if (message?.direction !== 'in') return null;
   after(() => context.events.arrived(message));
   return message;
+}
+
+/** What the archive calls it is the same each time it comes; without an archive it comes once. */
+function messageIdOf(stanza: Element, arrival: Arrival): MessageId {
+  const id: unknown = stanza.attrs['id'];
+  const mark: unknown = stanza.getChild('stanza-id', 'urn:xmpp:sid:0')?.attrs['id'];
+  const archived = arrival.archiveId ?? (typeof mark === 'string' ? mark : null);
+  if (typeof id !== 'string' || id === '') return (archived ?? crypto.randomUUID()) as MessageId;
+  return uniqueId(id, new TextEncoder().encode(archived ?? (arrival.kind === 'archive' ? id : crypto.randomUUID())));
 }
