@@ -26,6 +26,10 @@ const needed: readonly string[] = [
   // OMEMO that others wrote, in both versions, to test ours against.
   'python3-twomemo',
   'python3-oldmemo',
+  'python3-xmlschema',
+  // A whole client of others, and the terminal it is driven in.
+  'profanity',
+  'tmux',
   // What packages are built with.
   '7zip',
 ];

@@ -157,6 +157,15 @@ export class Headless {
     return (await this.history(conversationId)).find(wanted) ?? later;
   }
 
+  /** The message with this text, whoever said it, now or later. */
+  async has(conversationId: ConversationId, body: string): Promise<Message> {
+    const later = this.when(`"${body}"`, (event) =>
+      event.type === 'message' && event.message.body === body ? event.message : null,
+    );
+    later.catch(() => {});
+    return (await this.history(conversationId)).find((message) => message.body === body) ?? later;
+  }
+
   /** The outgoing message, now or later, in one of these states. */
   async reaches(id: MessageId, conversationId: ConversationId, states: readonly Message['state'][]): Promise<Message> {
     const wanted = (message: Message): boolean => message.id === id && states.includes(message.state);
