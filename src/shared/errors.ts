@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'profile.disk-full'
   | 'profile.unreadable'
   | 'profile.rolled-back'
+  | 'clock.wrong'
   // the XMPP account
   | 'account.bad-jid'
   | 'account.wrong-password'

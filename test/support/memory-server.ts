@@ -28,6 +28,8 @@ export class MemoryServer {
   readonly carried: string[] = [];
   /** Questions for a node (and an item of it) that are never answered. */
   unanswered: (node: string, item: string | null) => boolean = () => false;
+  /** What it says the time is (XEP-0202), Unix ms. */
+  time = Date.UTC(2026, 10, 23, 12);
   /** What becomes of a stanza on its way. */
   change: (stanza: string) => string = (same) => same;
   readonly #people = new Map<BareJid, MessagingPerson[]>();
@@ -170,6 +172,10 @@ export class MemoryServer {
   }
 
   async #answer(jid: BareJid, iq: Element, target: SendTarget): Promise<Result<Element>> {
+    if (iq.getChild('time', 'urn:xmpp:time')) {
+      const utc = new Date(this.time).toISOString();
+      return ok(copyOf(`<iq type="result"><time xmlns="urn:xmpp:time"><tzo>Z</tzo><utc>${utc}</utc></time></iq>`));
+    }
     const request = iq.getChild('pubsub', pubsub);
     const published = request?.getChild('publish');
     const item = published?.getChild('item');

@@ -61,7 +61,9 @@ export class Account {
   archiveComplete(): boolean {
     const status = this.#transport?.status;
     if (!status) return true;
-    return status.state === 'online' && this.#catchingUp === null && this.#context.now() - status.since > settlingTime;
+    // Either way: the clock may have been set back since.
+    const settled = Math.abs(this.#context.now() - status.since) > settlingTime;
+    return status.state === 'online' && this.#catchingUp === null && settled;
   }
 
   presenceOf(contact: ContactRecord): Contact['presence'] {

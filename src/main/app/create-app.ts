@@ -135,6 +135,7 @@ class Application implements App {
     'app.dismissNotice': ({ id }) => {
       this.#notices = this.#notices.filter((notice) => notice.id !== id);
       if (this.#profile) noticeDismissed(this.#profile.store, id);
+      this.#profile?.dismiss(id);
       this.#tellStatus();
       return ok(null);
     },
@@ -222,7 +223,7 @@ class Application implements App {
       self: profile?.views.self() ?? null,
       account: profile?.account.status() ?? null,
       nearby: profile?.nearby.status() ?? nearbyOff,
-      notices: [...this.#notices, ...(profile ? profileNotices(profile.store) : [])],
+      notices: [...this.#notices, ...(profile ? [...profileNotices(profile.store), ...profile.clock.notices()] : [])],
     };
   }
 

@@ -18,6 +18,7 @@ import type { ContactRecord, Store } from '../storage/records.ts';
 import type { StepMarker } from '../storage/step-marker.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Account } from './account.ts';
+import { ClockWatch, clockNotice } from './clock-watch.ts';
 import type { EventHub } from './event-hub.ts';
 import { Nearby, type NearbyOptions } from './nearby.ts';
 import { createOmemoCipher } from './omemo-cipher.ts';
@@ -59,6 +60,7 @@ export class RunningProfile {
   readonly #hub: EventHub;
   readonly #care: SessionCare;
   readonly #guard: RollbackGuard;
+  readonly clock: ClockWatch;
   readonly #marker: StepMarker | null;
   /** By what each contact is recognised: only a change of that concerns the direct transport. */
   readonly #addresses = new Map<ContactId, string>();
@@ -119,6 +121,15 @@ export class RunningProfile {
     const inbox = new Inbox(context, this.directory, care, reader);
     this.#care = care;
     this.#marker = options.marker;
+    this.clock = new ClockWatch(
+      context,
+      () => {
+        options.onStatus();
+        this.#maintain();
+        this.outbox.kickAll();
+      },
+      signal,
+    );
     this.#guard = new RollbackGuard(
       context,
       options.marker,
@@ -147,6 +158,7 @@ export class RunningProfile {
           this.#tellReceivers().catch(() => context.log('warn', 'receivers-not-told'));
         },
         onOnline: () => {
+          this.clock.online();
           this.directory.forgetLists();
           void this.directory.announce();
           this.trust.attendAll();
@@ -191,6 +203,7 @@ export class RunningProfile {
 
   start(nearby: boolean | null): void {
     this.#guard.start();
+    this.clock.look();
     this.#maintain();
     if (nearby ?? this.store.settings.getValue(nearbyEnabled) !== 'false') this.nearby.start();
     this.account.start();
@@ -216,6 +229,10 @@ export class RunningProfile {
     await Promise.allSettled([this.account.stop(), this.nearby.stop()]);
     this.#life.abort();
     this.#marker?.close();
+  }
+
+  dismiss(notice: string): void {
+    if (notice === clockNotice) this.clock.dismiss();
   }
 
   tellConversation(id: ConversationId): void {

@@ -4,6 +4,7 @@ import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from '
 import { conversationWith } from '../messaging/conversation-timeline.ts';
 import { learnDevice } from '../messaging/device-records.ts';
 import type { Introduction, NearbyBook, NearbyContact } from '../nearby/book.ts';
+import { isOpen } from '../nearby/invitation.ts';
 import type { ContactRecord, InvitationRecord, Store } from '../storage/records.ts';
 
 export const unmetName = 'New contact';
@@ -57,7 +58,7 @@ function nearbyContact(contact: ContactRecord): NearbyContact | null {
 function meet(context: MessagingContext, introduction: Introduction, after: AfterCommit): ContactRecord | null {
   const { store } = context;
   const invitation = store.invitations.list().find((open) => isFor(open, introduction));
-  if (!invitation || invitation.expiresAt <= context.now()) return null;
+  if (!invitation || !isOpen(invitation.expiresAt, context.now())) return null;
   const known =
     (invitation.contactId && store.contacts.get(invitation.contactId)) || store.contacts.byAddress(introduction.xid);
   const contact: ContactRecord = {

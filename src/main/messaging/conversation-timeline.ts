@@ -3,6 +3,7 @@ import type { ContactId, ConversationId, DeviceId, Message, MessageId } from '..
 import type { ConversationRecord, NewMessage } from '../storage/records.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
 
+const day = 24 * 60 * 60 * 1000;
 const year = 365 * 24 * 60 * 60 * 1000;
 
 /** The conversation with a contact; made when there is none. Inside a transaction. */
@@ -43,8 +44,17 @@ export function ownDisplayTime(context: MessagingContext, conversationId: Conver
   return Math.max(context.now(), last?.sortAt ?? 0);
 }
 
+/**
+ * A conversation that reaches into the future was kept with a clock that was wrong then, or the clock is wrong now. What
+ * comes next stands last there, whatever its time says: otherwise it would stand above all that was said before.
+ */
+function settledTime(context: MessagingContext, { conversationId, sortAt }: NewMessage): number {
+  const [newest] = context.store.messages.page(conversationId, { limit: 1 }).messages;
+  return newest && newest.sortAt > context.now() + day ? Math.max(sortAt, newest.sortAt) : sortAt;
+}
+
 export function insertMessage(context: MessagingContext, after: AfterCommit, message: NewMessage): Message | null {
-  const inserted = context.store.messages.insert(message);
+  const inserted = context.store.messages.insert({ ...message, sortAt: settledTime(context, message) });
   if (!inserted) return null;
   const conversation = context.store.conversations.get(message.conversationId);
   if (conversation) context.store.conversations.put({ ...conversation, updatedAt: context.now() });

@@ -67,11 +67,11 @@ export class Outbox {
   /** Takes up what the last run left. */
   load(): void {
     const { outbox } = this.#context.store;
-    const oldest = this.#context.now() - keepAccepted;
+    const now = this.#context.now();
     for (const row of outbox.pending()) {
       const entry = this.#entryOf(row);
       const rests = entry.targets.length > 0 && entry.targets.every((target) => target.state !== 'waiting');
-      if (isFinished(entry) || (rests && row.createdAt < oldest)) outbox.remove(row.id);
+      if (isFinished(entry) || (rests && Math.abs(now - row.createdAt) > keepAccepted)) outbox.remove(row.id);
       else this.#queue(row.contactId).push(entry);
     }
     this.kickAll();

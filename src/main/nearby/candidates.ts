@@ -3,6 +3,7 @@ import type { Xid } from '../../shared/model.ts';
 import { type NearbyBook, type NearbyContact, type NearbyInvitation, SELF_CONTACT } from './book.ts';
 import { framed, toHex, utf8 } from './bytes.ts';
 import type { NearbyCrypto } from './crypto.ts';
+import { isOpen } from './invitation.ts';
 import { dayKey, dayOf, invitationKey, pairKey } from './pair-key.ts';
 import { TAG_COUNT } from './tags.ts';
 
@@ -51,7 +52,7 @@ export function createCandidateSource(crypto: NearbyCrypto, book: NearbyBook, no
       found.push({ who: { kind: 'contact', contact }, sendKey: today, acceptKeys: around, order: `0${toHex(today)}` });
     }
     for (const invitation of book.invitations()) {
-      if (invitation.expiresAt > now()) found.push(invited(crypto, invitation));
+      if (isOpen(invitation.expiresAt, now())) found.push(invited(crypto, invitation));
     }
     return found;
   }

@@ -11,6 +11,11 @@ export const INVITATION_SECRET_BYTES = 32;
 /** How long an invitation may be valid at most; a link that claims more is refused. */
 export const INVITATION_MAX_MS = 31 * 86_400_000;
 
+/** Not expired; nor made while the clock was ahead, which would keep it open for years. */
+export function isOpen(expiresAt: number, now: number): boolean {
+  return expiresAt > now && expiresAt <= now + 2 * INVITATION_MAX_MS;
+}
+
 export interface InvitationLink {
   readonly inviter: Xid;
   /** 32 bytes. */
@@ -45,13 +50,17 @@ export function parseInvitation(link: string, ownXid: Xid | null, now: number): 
   }
   const expiresAt = Number(parts?.[3]) * 1000;
   if (expiresAt <= now) {
-    return fail('invitation.expired', 'This invitation has expired.', 'Ask for a new one.');
+    return fail(
+      'invitation.expired',
+      'This invitation has expired.',
+      'Ask for a new one; if it is new, look whether the clock of this computer is right.',
+    );
   }
   if (expiresAt > now + 2 * INVITATION_MAX_MS) {
     return fail(
       'invitation.malformed',
       'This invitation claims to be valid for longer than invitations can be.',
-      'Ask for a new one.',
+      'Ask for a new one, or look whether the clock of this computer is right.',
     );
   }
   return ok({ inviter, secret, expiresAt });

@@ -3,7 +3,7 @@ import { fail, ok } from '../../../shared/errors.ts';
 import type { ContactId } from '../../../shared/model.ts';
 import { inTransaction, selfOf } from '../../messaging/context.ts';
 import { conversationWith } from '../../messaging/conversation-timeline.ts';
-import { formatInvitation, INVITATION_SECRET_BYTES, parseInvitation } from '../../nearby/invitation.ts';
+import { formatInvitation, INVITATION_SECRET_BYTES, isOpen, parseInvitation } from '../../nearby/invitation.ts';
 import type { ContactRecord } from '../../storage/records.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import { unmetName } from '../store-book.ts';
@@ -25,7 +25,7 @@ export function invitationCommands(profile: RunningProfile): Handlers<'invitatio
         const own = open
           .filter((invitation) => invitation.direction === 'out')
           .sort((a, b) => a.expiresAt - b.expiresAt);
-        const expired = open.filter((invitation) => invitation.expiresAt <= now);
+        const expired = open.filter((invitation) => !isOpen(invitation.expiresAt, now));
         const surplus = own.slice(0, Math.max(0, own.length - maxOpen + 1));
         for (const gone of new Set([...expired, ...surplus])) store.invitations.remove(gone.secret);
         store.invitations.put({ secret, expiresAt, direction: 'out', xid: null, contactId: null });
