@@ -5,6 +5,7 @@ import { ownQueue } from '../../src/main/messaging/recipients.ts';
 import { trustMessage } from '../../src/main/messaging/trust-message.ts';
 import { ownDeviceJudged } from '../../src/main/messaging/trust-news.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
+import { addByJid } from '../support/memory-server.ts';
 import { type MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
 import {
   allVerified,
@@ -94,6 +95,20 @@ describe('one comparison is enough', () => {
     await compare(b1, b2);
     await allVerified([a1, b1, b2]);
     expect(linesWith(a1, b1).at(-1)).toBe('A device of Ben is verified: a device of Ben says so.');
+  });
+
+  test('for a device compared before it was seen', { timeout: 60_000 }, async () => {
+    const [a1, b1] = [await people.device(annaJid), await people.device(benJid)];
+    const b2 = people.person('Ben');
+    b2.store.accounts.put({ jid: benJid, password: 'x', state: '', archiveCursor: null });
+    const code = codeOf(b2);
+    b2.store.accounts.remove();
+    expect((await scan(b1, code)).expected).toBe(1);
+    await compare(a1, b1);
+    await quiet([a1, b1]);
+    addByJid(b2, annaJid, 'Anna');
+    await people.server.signIn(b2, benJid);
+    await until(() => trustIn(b1, b2) === 'verified' && trustIn(a1, b2) === 'verified');
   });
 
   test('and a revoked one is trusted by nobody any more', { timeout: 60_000 }, async () => {

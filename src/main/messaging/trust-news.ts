@@ -8,7 +8,7 @@ import type { AfterCommit, MessagingContext } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import type { BeliefChange } from './trust-belief.ts';
 
-type Owner = ContactId | 'self';
+type Owed = ContactId | 'self' | 'contacts';
 
 const owedName = 'trust-owed';
 const noticeName = 'own-device-judged';
@@ -28,21 +28,28 @@ export function tellChanges(context: MessagingContext, after: AfterCommit, chang
   }
   owe(
     context.store,
-    changes.flatMap(({ device }) => (device.trust === 'verified' ? [device.owner] : [])),
+    changes.flatMap(({ device, by }) => {
+      if (device.trust !== 'verified') return [];
+      // The person's own word, given before: it is this device's to spread. Another one spreads its own.
+      return device.owner === 'self' && by === null ? [device.owner, 'contacts'] : [device.owner];
+    }),
   );
   for (const owner of new Set(changes.map(({ device }) => device.owner))) {
     after(() => context.events.trustDue(owner));
   }
 }
 
-export function owe(store: Store, owners: readonly Owner[]): void {
+export function owe(store: Store, owners: readonly Owed[]): void {
   const owed = new Set([...owedTo(store), ...owners]);
   store.settings.setValue(owedName, JSON.stringify([...owed]));
 }
 
-/** Whose newly verified devices have not been told yet what they should know (XEP-0450 §4). */
-export function owedTo(store: Store): Owner[] {
-  return JSON.parse(store.settings.getValue(owedName) ?? '[]') as Owner[];
+/**
+ * Whose newly verified devices have not been told yet what they should know (XEP-0450 §4); `contacts`: all of them,
+ * about our own.
+ */
+export function owedTo(store: Store): Owed[] {
+  return JSON.parse(store.settings.getValue(owedName) ?? '[]') as Owed[];
 }
 
 export function nothingOwed(store: Store): void {

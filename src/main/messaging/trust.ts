@@ -133,9 +133,14 @@ export class Trust {
     if (owed.length === 0) return;
     inTransaction(this.#context, (after) => {
       for (const owner of owed) {
+        const own = judgedOf(this.#context, 'self');
+        if (owner === 'contacts') {
+          tellContactsOfOwn(this.#context, this.#outbox, own, after);
+          continue;
+        }
         const contact = owner === 'self' ? null : this.#context.store.contacts.get(owner);
         if (owner === 'self') tellOwnDevicesAll(this.#context, this.#outbox, after);
-        if (contact) tellContactOfOwn(this.#context, this.#outbox, contact, judgedOf(this.#context, 'self'), after);
+        if (contact) tellContactOfOwn(this.#context, this.#outbox, contact, own, after);
       }
       nothingOwed(this.#context.store);
     });
