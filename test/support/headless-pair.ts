@@ -11,6 +11,8 @@ export type Who = 'anna' | 'ben';
 
 export interface Person {
   readonly who: Who;
+  /** Folder of the profile. */
+  readonly profile?: string;
   process: Headless;
   conversation: ConversationId;
   start(environment?: Readonly<Record<string, string>>): Headless;
@@ -44,7 +46,7 @@ export async function startStrangers(options: PairOptions): Promise<Pair> {
   const person = (who: Who): Person => {
     const start = (environment: Readonly<Record<string, string>> = {}): Headless =>
       new Headless({ folder: join(folder, who), arguments: words, environment });
-    return { who, start, process: start(), conversation: '' as ConversationId };
+    return { who, profile: join(folder, who, 'profile'), start, process: start(), conversation: '' as ConversationId };
   };
   const pair: Pair = {
     anna: person('anna'),
