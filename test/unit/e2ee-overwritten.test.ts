@@ -13,7 +13,7 @@ import {
 } from '../../src/main/e2ee/primitives/ed25519.ts';
 import { hkdfSha256 } from '../../src/main/e2ee/primitives/hkdf.ts';
 import { hmacSha256 } from '../../src/main/e2ee/primitives/hmac.ts';
-import { randomBytes, sodium } from '../../src/main/e2ee/primitives/sodium.ts';
+import { libsodium, randomBytes, sodium } from '../../src/main/e2ee/primitives/sodium.ts';
 import { newKeyPair, sharedSecret } from '../../src/main/e2ee/primitives/x25519.ts';
 import {
   initiateRatchet,
@@ -34,7 +34,7 @@ const hkdf = (salt: Uint8Array, input: Uint8Array, info: Uint8Array, length: num
   new Uint8Array(hkdfSync('sha256', input, salt, info, length));
 const ZERO: Uint8Array = new Uint8Array(32);
 
-/** Says of a secret whether it was among what was set to zero while `run` ran. */
+/** Says of a secret whether it was among what was set to zero while `run` ran, libsodium's own memory aside. */
 function overwrittenBy(run: () => void): (secret: Uint8Array) => boolean {
   const found: string[] = [];
   const { memzero } = sodium;
@@ -44,7 +44,7 @@ function overwrittenBy(run: () => void): (secret: Uint8Array) => boolean {
     memzero(bytes);
   });
   Uint8Array.prototype.fill = function noted(this: Uint8Array, value, from = 0, to = this.length) {
-    if (value === 0) found.push(hex(this.subarray(from, to)));
+    if (value === 0 && this.buffer !== libsodium().HEAPU8.buffer) found.push(hex(this.subarray(from, to)));
     return fill.call(this, value, from, to);
   } as typeof fill;
   try {
