@@ -1,6 +1,7 @@
 /** Strict trust, and the news of devices: who gets messages, who waits, and what is said about it. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
+import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
 import { devicesNode, writeDeviceList } from '../../src/main/messaging/key-nodes.ts';
 import { legacyDevicesNode, writeLegacyDeviceList } from '../../src/main/messaging/legacy-nodes.ts';
 import {
@@ -10,6 +11,7 @@ import {
   ownOtherDevices,
 } from '../../src/main/messaging/recipients.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
+import { addByJid } from '../support/memory-server.ts';
 import { type MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
 import { annaJid, benJid, codeOf, compare, scan, TrustPeople, trustIn } from '../support/trust-people.ts';
 
@@ -187,4 +189,26 @@ describe('a new device is told in the conversation', () => {
     expect(new Set(news(anna, ben))).toEqual(new Set([`Ben uses a new device.${waits}`]));
     expect(receiving(anna, ben)).toEqual([ben.deviceId]);
   });
+});
+
+test('who was verified nearby is still verified when they turn out to be a contact of the account', async () => {
+  const [anna, ben] = [people.person('Anna'), people.person('Ben')];
+  makeContacts(anna, ben);
+  const nearby = anna.contactOf(ben);
+  anna.linkTo(ben);
+  ben.linkTo(anna);
+  ben.say(anna, 'in the same room');
+  await arrived(anna, 'in the same room');
+  await scan(anna, codeOf(ben));
+  anna.unlink(ben);
+  ben.unlink(anna);
+  const viaServer = addByJid(anna, benJid, 'ben');
+  const annaThere = addByJid(ben, annaJid, 'anna');
+  await people.server.signIn(anna, annaJid);
+  await people.server.signIn(ben, benJid);
+  const choice = { preference: 'automatic', direct: [], server: [] } as const;
+  const { id } = ben.store.transaction(() => conversationWith(ben.context, annaThere));
+  ben.speaker.say(id, crypto.randomUUID() as string as MessageId, 'this is my account', choice);
+  await until(() => anna.removed.includes(nearby));
+  expect(anna.store.devices.get(viaServer, ben.deviceId)?.trust).toBe('verified');
 });

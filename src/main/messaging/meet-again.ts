@@ -1,6 +1,6 @@
 /** Taking an introduction: a contact's XID becomes known, and somebody known twice becomes one contact. */
 import type { ContactId, ConversationId, Message, MessageId, Xid } from '../../shared/model.ts';
-import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
+import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import type { Introduction } from './introductions.ts';
@@ -100,7 +100,9 @@ function mergeInto(
   }
   markReadBefore(context, into.id, unread);
   for (const device of devices) {
-    if (!store.devices.get(kept.id, device.deviceId)) store.devices.put({ ...device, owner: kept.id });
+    const known = store.devices.get(kept.id, device.deviceId);
+    if (!known) store.devices.put({ ...device, owner: kept.id });
+    else if (isJudgedMore(device, known)) store.devices.put({ ...known, trust: device.trust });
   }
   for (const { row, targets } of rows) moveRow(context, row, targets, kept.id);
   after(() => {
@@ -109,6 +111,13 @@ function mergeInto(
     context.events.contactRemoved(gone.id, from?.id ?? null);
     context.events.conversation(into.id);
   });
+}
+
+/** The same device under the same key: what the person said of it holds, under whatever address they said it. */
+function isJudgedMore(device: DeviceRecord, known: DeviceRecord): boolean {
+  const weight = { blind: 0, undecided: 1, verified: 2, distrusted: 3 };
+  if (!device.identityKey || !known.identityKey) return false;
+  return Buffer.from(device.identityKey).equals(known.identityKey) && weight[device.trust] > weight[known.trust];
 }
 
 /** What was read stays read: inserting counted it as new. */

@@ -4,7 +4,7 @@
  */
 import type { Address, TrustState } from '../../shared/model.ts';
 import type { ContactRecord, DeviceRecord } from '../storage/records.ts';
-import { type AfterCommit, accountOf, inTransaction, type MessagingContext } from './context.ts';
+import { type AfterCommit, accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { needsKeys, type Owner } from './device-records.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import type { Outbox } from './outbox.ts';
@@ -151,7 +151,10 @@ export class Trust {
     if ((owner !== 'self' && !contact) || contact?.subscription === 'pending-in' || this.#asking.has(owner)) return;
     this.#asking.add(owner);
     try {
-      const wanted = this.#context.store.devices.of(owner).filter((device) => needsKeys(this.#context, device));
+      const { deviceId: here } = selfOf(this.#context);
+      const wanted = this.#context.store.devices
+        .of(owner)
+        .filter((device) => needsKeys(this.#context, device) && (owner !== 'self' || device.deviceId !== here));
       await this.fetchKeys(owner, contact, wanted);
     } finally {
       this.#asking.delete(owner);
@@ -162,10 +165,11 @@ export class Trust {
   async fetchKeys(owner: Owner, contact: ContactRecord | null, devices: readonly DeviceRecord[]): Promise<void> {
     const jid = owner === 'self' ? (accountOf(this.#context)?.jid ?? null) : (contact?.jid ?? null);
     const linked = contact ? linkedDevices(this.#context, contact) : new Set();
-    for (const { deviceId } of devices.slice(0, mostAsked)) {
-      const isReachable = serverReaches(this.#context, jid) || linked.has(deviceId);
-      if (!isReachable || this.#directory.recentlyFailed(owner, deviceId)) continue;
-      await this.#directory.fetchBundle(owner, contact, deviceId);
-    }
+    const server = serverReaches(this.#context, jid);
+    const asked = devices
+      .filter(({ deviceId }) => server || linked.has(deviceId))
+      .filter(({ deviceId }) => !this.#directory.recentlyFailed(owner, deviceId))
+      .slice(0, mostAsked);
+    await Promise.all(asked.map(({ deviceId }) => this.#directory.fetchBundle(owner, contact, deviceId)));
   }
 }
