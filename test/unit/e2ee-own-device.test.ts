@@ -280,3 +280,33 @@ test('is stored and read back with everything it holds, and refused at every len
   stored.fill(0);
   expect(read).toEqual(small);
 });
+
+test('is stored in this form in version 1, which must be read for ever', () => {
+  const pair = (number: number) => ({ privateKey: key(number), publicKey: key(number + 1) });
+  const own: OwnDevice = {
+    version: 1,
+    deviceId: 0x01020304,
+    identitySeed: key(1),
+    identityKey: key(2),
+    nextPrekeyId: 0x31,
+    nextSignedPrekeyId: 0x32,
+    signedPrekeys: [
+      { id: 0x33, ...pair(3), signature: new Uint8Array(64).fill(5), createdAt: 1, retiredAt: null },
+      { id: 0x34, ...pair(6), signature: new Uint8Array(64).fill(8), createdAt: 0, retiredAt: 2 },
+    ],
+    prekeys: [{ id: 0x35, ...pair(9) }],
+    usedPrekeys: [{ id: 0x36, ...pair(11), usedAt: 1, usedWith: [key(13), key(14)] }],
+  };
+  const of = (number: number, length = 32) => number.toString(16).padStart(2, '0').repeat(length);
+  const [zero, one, two, never] = ['0000000000000000', '3ff0000000000000', '4000000000000000', 'bff0000000000000'];
+  const expected = [
+    `01 01020304 ${of(1)}${of(2)} 00000031 00000032`,
+    `00000002 00000033 ${of(3)}${of(4)}${of(5, 64)} ${one} ${never}`,
+    `00000034 ${of(6)}${of(7)}${of(8, 64)} ${zero} ${two}`,
+    `00000001 00000035 ${of(9)}${of(10)}`,
+    `00000001 00000036 ${of(11)}${of(12)} ${one} 00000002 ${of(13)}${of(14)}`,
+  ];
+  const bytes = new Uint8Array(Buffer.from(expected.join('').replaceAll(' ', ''), 'hex'));
+  expect(Buffer.from(serializeOwnDevice(own)).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
+  expect(parseOwnDevice(bytes)).toEqual(own);
+});
