@@ -174,6 +174,16 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
       });
     });
 
+    describe('all sessions', () => {
+      test('can be gone through', () => {
+        expect(store.sessions.isEmpty()).toBe(true);
+        const rows = [1, 2].map((deviceId) => ({ identityKey: bytes(32, 4), deviceId, state: bytes(9, deviceId) }));
+        for (const row of rows) store.sessions.put(row);
+        expect(store.sessions.isEmpty()).toBe(false);
+        expect(store.sessions.list()).toEqual(rows);
+      });
+    });
+
     describe('conversations', () => {
       test('are put, changed and listed, the latest first', () => {
         withConversation('tybalt');
@@ -250,6 +260,18 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         const far = see(1_000_000);
         expect(far).toHaveLength(100);
         expect(far.at(-1)).toBe(999_999);
+      });
+    });
+
+    describe('order counters', () => {
+      test('say of which devices one was ever seen', () => {
+        withConversation('tybalt');
+        const id = conversationId('tybalt');
+        expect(store.conversations.hasSeenOrder(id, bytes(32, 1), 7)).toBe(false);
+        store.conversations.seeOrderCounter(id, bytes(32, 1), 7, 3);
+        expect(store.conversations.hasSeenOrder(id, bytes(32, 1), 7)).toBe(true);
+        expect(store.conversations.hasSeenOrder(id, bytes(32, 2), 7)).toBe(false);
+        expect(store.conversations.hasSeenOrder(id, bytes(32, 1), 8)).toBe(false);
       });
     });
 
@@ -392,6 +414,76 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         store.messages.insert(message('tybalt', 1));
         store.messages.insert(message('nurse', 2));
         expect(store.messages.count()).toBe(2);
+      });
+    });
+
+    describe('a line for a message that could not be read', () => {
+      const line = (number: number) => message('tybalt', number, { kind: 'undecryptable', body: 'unreadable' });
+      beforeEach(() => withConversation('tybalt'));
+
+      test('is changed in its words, and unread only while somebody may have said something', () => {
+        const before = store.messages.insert(line(1));
+        expect(store.conversations.summary(conversationId('tybalt')).unread).toBe(1);
+        const lost = store.messages.setLine(messageId(1), 'undecryptable', 'lost');
+        expect(lost).toEqual({ ...before, body: 'lost' });
+        expect(store.conversations.summary(conversationId('tybalt')).unread).toBe(1);
+        expect(store.messages.setLine(messageId(1), 'info', 'nothing')).toMatchObject({
+          kind: 'info',
+          body: 'nothing',
+        });
+        expect(store.conversations.summary(conversationId('tybalt')).unread).toBe(0);
+      });
+
+      test('gives its place to the text itself, which is new and can be found', () => {
+        store.messages.insert(message('tybalt', 1));
+        const before = store.messages.insert(line(2));
+        store.messages.insert(message('tybalt', 3));
+        store.conversations.markRead(conversationId('tybalt'), messageId(3));
+        const { id, sortAt, ...text } = message('tybalt', 4, { body: 'the words themselves' });
+        const put = store.messages.putInPlace(messageId(2), text);
+        expect(put).toMatchObject({ id: messageId(2), kind: 'text', body: 'the words themselves' });
+        expect([put?.sortAt, put?.sequence]).toEqual([before?.sortAt, before?.sequence]);
+        expect(put?.sortAt).not.toBe(sortAt);
+        expect(store.messages.get(id)).toBeNull();
+        const summary = store.conversations.summary(conversationId('tybalt'));
+        expect([summary.unread, summary.firstUnread]).toEqual([1, messageId(2)]);
+        expect(store.messages.search('themselves', 5)).toEqual([put]);
+        expect(store.messages.count()).toBe(3);
+      });
+
+      test('and what a person said is never touched by either', () => {
+        const said = store.messages.insert(message('tybalt', 1));
+        const { id: _, sortAt: __, ...text } = message('tybalt', 2, { body: 'other' });
+        expect(store.messages.setLine(messageId(1), 'info', 'other')).toBeNull();
+        expect(store.messages.putInPlace(messageId(1), text)).toBeNull();
+        expect(store.messages.putInPlace(messageId(9), text)).toBeNull();
+        expect(store.messages.get(messageId(1))).toEqual(said);
+      });
+    });
+
+    describe('whom a text was encrypted for', () => {
+      const anna = { deviceId: 7, identityKey: bytes(32, 1) };
+      const taken = { deviceId: 7, identityKey: bytes(32, 2) };
+      const second = { deviceId: 0x7fffffff, identityKey: bytes(32, 1) };
+      beforeEach(() => {
+        withConversation('tybalt');
+        store.messages.insert(outgoing('tybalt', 1));
+      });
+
+      test('is known by device and key, and taken once', () => {
+        store.messages.addSealedFor(messageId(1), [anna, second]);
+        store.messages.addSealedFor(messageId(1), [anna]);
+        expect(store.messages.takeSealedFor(messageId(1), taken)).toBe(false);
+        expect(store.messages.takeSealedFor(messageId(1), anna)).toBe(true);
+        expect(store.messages.takeSealedFor(messageId(1), anna)).toBe(false);
+        store = reopen();
+        expect(store.messages.takeSealedFor(messageId(1), second)).toBe(true);
+        expect(store.messages.takeSealedFor(messageId(1), second)).toBe(false);
+      });
+
+      test('is nobody for a message that does not exist', () => {
+        store.messages.addSealedFor(messageId(2), [anna]);
+        expect(store.messages.takeSealedFor(messageId(2), anna)).toBe(false);
       });
     });
 

@@ -2,10 +2,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
 import { queueForDevice } from '../../src/main/messaging/device-mail.ts';
+import { gapPatience } from '../../src/main/messaging/gaps.ts';
 import { resendRequest } from '../../src/main/messaging/resend.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
-import { MessagingPerson, type PersonOptions, until } from '../support/messaging-person.ts';
+import { MessagingPerson, makeContacts, type PersonOptions, until } from '../support/messaging-person.ts';
 
 const annaJid = 'anna@bothy.test' as BareJid;
 const benJid = 'ben@bothy.test' as BareJid;
@@ -215,6 +216,63 @@ describe('a message that the other Bothy cannot decrypt, through the server', ()
       ['info', 'The secure connection with a device of Ben was renewed.'],
     ]);
     expect(unread(anna, ben)).toBe(1);
+  });
+});
+
+describe('a read marker that a linked device cannot decrypt', () => {
+  test('is not lost: what was read is told again in a new session', async () => {
+    const [anna, ben] = [person('Anna'), person('Ben')];
+    makeContacts(anna, ben);
+    anna.linkTo(ben);
+    ben.linkTo(anna);
+    const id = anna.say(ben, 'Read me');
+    await delivered(anna, id);
+    await delivered(ben, ben.say(anna, 'Hello'));
+    await quiet(anna, ben);
+    forgetSessions(anna);
+    const conversation = ben.store.conversations.byContact(ben.contactOf(anna));
+    if (!conversation) throw new Error('no conversation');
+    ben.speaker.markRead(conversation.id, id, true);
+    await until(() => stateOf(anna, id) === 'read');
+    await quiet(anna, ben);
+    expect(bodies(anna, ben).filter(([kind]) => kind === 'undecryptable')).toEqual([]);
+  });
+});
+
+describe('an undecryptable message', () => {
+  test('has one line, not a gap beside it', async () => {
+    const { server, anna, ben } = await talkingByServer();
+    spoilOnce(server, annaJid);
+    server.signOut(ben);
+    ben.mayEncrypt = false;
+    const spoilt = anna.say(ben, 'spoilt');
+    const after = anna.say(ben, 'after it');
+    await until(() => stateOf(anna, after) === 'on-server');
+    server.signOut(anna);
+    await server.signIn(ben, benJid);
+    await until(() => texts(ben, anna).includes('after it'));
+    ben.now += 2 * gapPatience;
+    ben.gaps.review();
+    expect(line(ben, spoilt)).not.toBeNull();
+    expect(bodies(ben, anna).filter(([kind]) => kind === 'gap')).toEqual([]);
+    // And when it comes it stands before what was said after it.
+    ben.mayEncrypt = true;
+    await server.signIn(anna, annaJid);
+    ben.care.caughtUp();
+    await delivered(anna, spoilt);
+    expect(texts(ben, anna).slice(-2)).toEqual(['spoilt', 'after it']);
+  });
+
+  test('of a client that is not Bothy says what the person can do', async () => {
+    const { anna, ben } = await talkingByServer();
+    const contactId = ben.contactOf(anna);
+    const device = ben.store.devices.get(contactId, anna.deviceId);
+    if (!device) throw new Error('no device');
+    ben.store.devices.put({ ...device, trust: 'distrusted' });
+    forgetSessions(ben);
+    const id = anna.say(ben, 'unheard');
+    await until(() => line(ben, id) !== null);
+    expect(line(ben, id)).toBe('A message could not be decrypted. Ask Anna to send it again.');
   });
 });
 
