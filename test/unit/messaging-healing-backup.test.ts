@@ -251,4 +251,42 @@ describe('an old copy that is put back', () => {
     expect(anna.history(again).filter(({ kind }) => kind === 'undecryptable')).toEqual([]);
     expectNoKeyTwice(server.carried, again.deviceId);
   });
+
+  test.each(['server', 'link'] as const)(
+    'that nothing at home tells of is known by the word of the peer, over the %s',
+    async (way) => {
+      const server = way === 'server' ? await byServer({}) : null;
+      const { anna, ben } = server ?? (await byLink({}));
+      if (server) server.server.signOut(anna);
+      else {
+        anna.unlink(ben);
+        ben.unlink(anna);
+      }
+      // Two more on the same chain, of which the copy knows one.
+      const left = (id: MessageId): Promise<void> => until(() => way === 'link' || stateOf(ben, id) === 'on-server');
+      await left(ben.say(anna, 'one'));
+      const copy = backUp(ben);
+      await left(ben.say(anna, 'two'));
+      if (server) {
+        server.server.signOut(ben);
+        await server.server.signIn(anna, annaJid);
+      } else {
+        anna.linkTo(ben);
+        ben.linkTo(anna);
+      }
+      await until(() => texts(anna, ben).includes('two'));
+      const again = putBack(ben, copy, {});
+      if (server) await server.server.signIn(again, benJid);
+      else {
+        anna.unlink(ben);
+        anna.linkTo(again);
+        again.linkTo(anna);
+      }
+      const id = again.say(anna, 'three');
+      await delivered(again, id);
+      expect(texts(anna, again).slice(-3)).toEqual(['one', 'two', 'three']);
+      expect(anna.history(again).filter(({ kind }) => kind === 'undecryptable')).toEqual([]);
+      await delivered(anna, anna.say(again, 'four'));
+    },
+  );
 });
