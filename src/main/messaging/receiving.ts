@@ -26,7 +26,7 @@ export function receivingDevices(
 export function ownReceivingDevices(context: MessagingContext, directory: KeyDirectory): DeviceRecord[] {
   const server = serverReaches(context, accountOf(context)?.jid ?? null);
   return ownOtherDevices(context).filter(
-    (device) => hasKeys(context, directory, device) || (server && !isKnownToFail(context, directory, device)),
+    (device) => (server && !isKnownToFail(context, directory, device)) || hasKeys(context, directory, device),
   );
 }
 

@@ -81,14 +81,15 @@ export class Speaker {
    * other devices, learn of the newest of theirs that was not read before. Returns how many were not.
    */
   markRead(conversationId: ConversationId, upTo: MessageId, tell: boolean): number {
-    const { conversations, messages } = this.#context.store;
+    const { contacts, conversations, messages } = this.#context.store;
     return inTransaction(this.#context, (after) => {
       const conversation = conversations.get(conversationId);
       const last = messages.get(upTo);
       if (!conversation || last?.conversationId !== conversationId) return 0;
+      const isStranger = contacts.get(conversation.contactId)?.subscription === 'pending-in';
       const newest = conversations.newestUnreadEncrypted(conversationId, upTo);
       const read = conversations.markRead(conversationId, upTo);
-      if (!tell || read === 0) return read;
+      if (!tell || isStranger || read === 0) return read;
       if (newest !== null) this.#control(conversation.contactId, [displayedMarker(wireId(newest))], after);
       tellDisplayedInClear(this.#context, this.#outbox, conversation, last, after);
       return read;
