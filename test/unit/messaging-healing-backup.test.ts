@@ -276,13 +276,13 @@ describe('an old copy that is put back', () => {
       }
       await until(() => texts(anna, ben).includes('two'));
       const again = putBack(ben, copy, {});
+      const id = again.say(anna, 'three');
       if (server) await server.server.signIn(again, benJid);
       else {
         anna.unlink(ben);
         anna.linkTo(again);
         again.linkTo(anna);
       }
-      const id = again.say(anna, 'three');
       await delivered(again, id);
       expect(texts(anna, again).slice(-3)).toEqual(['one', 'two', 'three']);
       expect(anna.history(again).filter(({ kind }) => kind === 'undecryptable')).toEqual([]);
