@@ -180,7 +180,7 @@ class EjabberdProcess implements Ejabberd {
     shaper: c2s_shaper
     access: c2s`;
     return `
-loglevel: ${process.env['EJ_LOG'] ?? 'info'}
+loglevel: info
 log_rotate_count: 0
 hosts: ["${this.domain}"]
 certfiles: ["${join(this.directory, 'server.pem')}"]

@@ -19,6 +19,7 @@ import type { StepMarker } from '../storage/step-marker.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Account } from './account.ts';
 import { ClockWatch, clockNotice } from './clock-watch.ts';
+import { DeviceLists } from './device-lists.ts';
 import type { EventHub } from './event-hub.ts';
 import { Nearby, type NearbyOptions } from './nearby.ts';
 import { createOmemoCipher } from './omemo-cipher.ts';
@@ -66,10 +67,7 @@ export class RunningProfile {
   readonly #addresses = new Map<ContactId, string>();
   /** Devices with a direct link, each asked for its name once while it has one. */
   readonly #linked = new Map<ContactId, readonly DeviceId[]>();
-  /** Contacts whose device list is being asked for. */
-  readonly #asking = new Map<ContactId, { again: boolean }>();
-  /** As last seen: from whom presence, and with it device lists, begin to come. */
-  readonly #subscriptions = new Map<ContactId, string>();
+  readonly #deviceLists: DeviceLists;
   readonly #life = new AbortController();
   readonly #maintenance: ReturnType<typeof setInterval>;
 
@@ -111,6 +109,7 @@ export class RunningProfile {
     };
     this.context = context;
     this.directory = new KeyDirectory(context, signal);
+    this.#deviceLists = new DeviceLists(context, this.directory, signal);
     this.outbox = new Outbox(context, this.directory, signal);
     this.speaker = new Speaker(context, this.outbox, this.directory);
     this.trust = new Trust(context, this.directory, this.outbox);
@@ -162,7 +161,7 @@ export class RunningProfile {
           this.directory.forgetLists();
           void this.directory.announce();
           this.trust.attendAll();
-          this.#askForLists().catch(() => context.log('warn', 'lists-not-fetched'));
+          this.#deviceLists.askAll().catch(() => context.log('warn', 'lists-not-fetched'));
         },
         onCaughtUp: () => {
           this.#guard.caughtUp();
@@ -268,7 +267,7 @@ export class RunningProfile {
 
   tellRemoved(id: ContactId, conversationId: ConversationId | null): void {
     this.#addresses.delete(id);
-    this.#subscriptions.delete(id);
+    this.#deviceLists.forget(id);
     this.#hub.emit({ type: 'contact-removed', contactId: id });
     if (conversationId) this.#hub.emit({ type: 'conversation-removed', conversationId });
     this.nearby.transport?.contactsChanged();
@@ -279,11 +278,7 @@ export class RunningProfile {
     const conversation = this.store.conversations.byContact(id);
     if (conversation) this.tellConversation(conversation.id);
     const contact = this.store.contacts.get(id);
-    if (contact && (contact.subscription === 'both' || contact.subscription === 'to')) {
-      const before = this.#subscriptions.get(id);
-      this.#askForList(contact, before !== undefined && before !== 'both' && before !== 'to');
-    }
-    if (contact) this.#subscriptions.set(id, contact.subscription);
+    if (contact) this.#deviceLists.contactChanged(contact);
     const addresses = contact ? `${contact.jid} ${contact.xid} ${contact.subscription === 'pending-in'}` : '';
     if (this.#addresses.get(id) === addresses) return;
     this.#addresses.set(id, addresses);
@@ -331,44 +326,6 @@ export class RunningProfile {
       this.outbox.kick(id);
     }
     await this.directory.fetchLinkedLabel(contact, deviceId);
-  }
-
-  /**
-   * Whoever shows us their presence also shows us their devices; before that their server may have refused. `again`:
-   * they begin to. What they published before is not told to us, and what was known of them may be nothing.
-   */
-  #askForList(contact: ContactRecord, again: boolean): void {
-    const { id, jid } = contact;
-    const online = this.account.transport?.status.state === 'online';
-    if (!jid || !online || (!again && this.directory.listKnown(id))) return;
-    if (!this.store.conversations.byContact(id)) return;
-    const asking = this.#asking.get(id);
-    if (asking) {
-      asking.again ||= again;
-      return;
-    }
-    const asked = { again: false };
-    this.#asking.set(id, asked);
-    this.directory
-      .fetchList(id, jid)
-      .catch(() => this.context.log('warn', 'list-not-fetched'))
-      .finally(() => {
-        this.#asking.delete(id);
-        if (asked.again) this.#askForList(contact, true);
-      });
-  }
-
-  /**
-   * Whose devices no notification told (XEP-0163 §4.3: only who shares presence sends any, and only who has some): asked
-   * one after the other, those first with whom we spoke last.
-   */
-  async #askForLists(): Promise<void> {
-    for (const { contactId } of this.store.conversations.list()) {
-      const contact = this.store.contacts.get(contactId);
-      if (!contact?.jid || contact.subscription === 'pending-in' || this.directory.listKnown(contactId)) continue;
-      if (this.account.transport?.status.state !== 'online') return;
-      await this.directory.fetchList(contactId, contact.jid);
-    }
   }
 
   /** Contacts who know us and whom the server reaches, but no direct link, learn where we are now. */
