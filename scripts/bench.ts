@@ -9,6 +9,7 @@ import { table } from './bench/print-table.ts';
 
 const suites: Record<string, () => Promise<readonly Measurement[]>> = {
   ratchet: async () => (await import('./bench/ratchet.ts')).benchRatchet(),
+  devices: async () => (await import('./bench/devices.ts')).benchDevices(),
   direct: async () => [await (await import('./bench/latency.ts')).benchDirectLatency()],
   server: async () => [await (await import('./bench/latency.ts')).benchServerLatency()],
   failover: async () => (await import('./bench/failover.ts')).benchFailover(),

@@ -12,7 +12,12 @@ export interface Measurement {
 }
 
 /** A target on the ratio ours / baseline, or on our own figure. */
-export type Target = { readonly ratioAtMost: number } | { readonly ratioAtLeast: number } | { readonly below: number };
+export type Target =
+  | { readonly ratioAtMost: number }
+  | { readonly ratioAtLeast: number }
+  /** No further from 1 than this, either way. */
+  | { readonly ratioWithin: number }
+  | { readonly below: number };
 
 export function measurement(metric: string, ours: number, baseline: number, unit: string, target: Target): Measurement {
   const ratio = ours / baseline;
@@ -35,6 +40,16 @@ export function measurement(metric: string, ours: number, baseline: number, unit
       ratio,
       target: `≥ ${target.ratioAtLeast} ×`,
       met: ratio >= target.ratioAtLeast,
+    };
+  if ('ratioWithin' in target)
+    return {
+      metric,
+      ours,
+      baseline,
+      unit,
+      ratio,
+      target: `1 ± ${target.ratioWithin}`,
+      met: Math.abs(ratio - 1) <= target.ratioWithin,
     };
   return { metric, ours, baseline, unit, ratio, target: `< ${target.below} ${unit}`, met: ours < target.below };
 }
