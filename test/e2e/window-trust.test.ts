@@ -144,7 +144,8 @@ const screens: readonly Screen[] = [
       await page.keyboard.press('Control+k');
       await page.getByRole('searchbox').fill(julietLink.replace('juliet@', 'mercutio@'));
       await page.getByRole('option', { name: 'Check this code' }).click();
-      await page.getByText('mercutio@example.net is not among your contacts.').waitFor();
+      await page.getByRole('button', { name: 'Verify with this link' }).click();
+      await page.getByText('who is not one of your contacts').waitFor();
     },
   },
 ];
@@ -266,7 +267,7 @@ describe('verifying somebody', () => {
     await page.getByRole('button', { name: 'Add someone' }).click();
     await page.getByLabel('XMPP address').fill(julietLink);
     await page.keyboard.press('Enter');
-    await page.getByText('The link is about Juliet Capulet.').waitFor();
+    await page.getByText('The link names devices of Juliet Capulet.').waitFor();
     expect(await calls(page, 'trust.checkUri')).toEqual([]);
     await page.getByRole('button', { name: 'Verify with this link' }).click();
     await page.getByText('Juliet Capulet is verified').waitFor();
@@ -276,7 +277,8 @@ describe('verifying somebody', () => {
     await page.getByRole('searchbox').fill(julietLink.replace('juliet@', 'mercutio@'));
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Add and verify' }).click();
+    await page.getByRole('button', { name: 'Verify with this link' }).click();
+    await page.getByRole('button', { name: 'Add and verify' }).press('Enter');
     await page.getByText('The code names 2 devices that have not been seen here yet').waitFor();
     expect(await calls(page, 'contacts.addByJid')).toEqual([{ jid: 'mercutio@example.net' }]);
   });

@@ -370,8 +370,12 @@ export class FakeBridge implements Bridge {
       const address = /^xmpp:([^?]+)\?/.exec(uri)?.[1];
       const own = address === this.data.status.account?.jid;
       const contact = this.data.contacts.find(({ jid, xid }) => address === jid || address === xid);
-      if ((!own && contact === undefined) || (contactId !== undefined && contact?.id !== contactId)) {
-        return fail('contact.unknown', 'This code belongs to somebody else.', 'Ask for the code of the right person.');
+      if (contactId !== undefined && contact?.id !== contactId) {
+        return fail('trust.somebody-else', 'This code belongs to somebody else.', 'Nothing was changed.');
+      }
+      if (!own && contact === undefined) {
+        const what = `This code belongs to ${address}, who is not one of your contacts.`;
+        return fail('trust.not-a-contact', what, 'Add them: their devices are verified as soon as they appear.');
       }
       const devices = own ? this.data.ownDevices : (contact?.devices ?? []);
       const claimed = [...uri.matchAll(/omemo-sid-(\d+)=([0-9a-f]+)/g)].map(([, id, key]) => ({ id: Number(id), key }));

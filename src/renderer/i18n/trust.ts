@@ -114,13 +114,12 @@ export const trust = {
   },
   link: {
     title: 'Check a code',
-    checking: 'Comparing the keys…',
-    unknown: (address: string) => `${address} is not among your contacts.`,
-    unknownText: 'Add them first; their devices are verified as soon as they appear.',
-    add: 'Add and verify',
+    from: (name: string) => `The link names devices of ${name}.`,
+    yourself: 'your own account',
     onlyIf: 'Go on only if you got this link from them in person, or in a way that nobody else could have changed.',
     check: 'Verify with this link',
-    from: (address: string) => `The link is about ${address}.`,
+    add: 'Add and verify',
+    inviteFirst: 'They have no server address: ask them for an invitation first.',
   },
   waiting: {
     all: (name: string) => `What you write waits until you have checked a device of ${name}.`,

@@ -80,6 +80,7 @@ describe('a text that was scanned or pasted', () => {
     [`xmpp:juliet@example.net?message;omemo-sid-11=${key}`, 'trust', 'juliet@example.net'],
     [`xmpp:o%27brien@example.net?omemo-sid-11=${key}`, 'trust', 'o’brien@example.net'.replace('’', "'")],
     [`xmpp:00${'a1'.repeat(32)}@id.internal?omemo-sid-7=${key}`, 'trust', `00${'a1'.repeat(32)}@id.internal`],
+    [`xmpp:juliet@example.net?trust-message;encryption=urn:xmpp:omemo:2;trust=${key}`, 'trust', 'juliet@example.net'],
     ['xmpp:juliet@example.net', 'address', 'juliet@example.net'],
     ['xmpp:juliet@example.net?message', 'address', 'juliet@example.net'],
   ])('%s', (text, kind, address) => {

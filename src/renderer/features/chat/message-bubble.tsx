@@ -57,7 +57,7 @@ export const MessageBubble = memo(function MessageBubble({ row, name, focused }:
         </span>
       </div>
       {message.state === 'failed' ? <Failure row={row} focused={focused} /> : null}
-      {message.state === 'queued' && message.failure !== null ? (
+      {message.state === 'queued' && message.failure !== null && row.groupEnd ? (
         <p className="waiting-reason">{`${cleanText(message.failure.what)} ${cleanText(message.failure.action)}`}</p>
       ) : null}
     </div>

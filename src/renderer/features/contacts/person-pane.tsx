@@ -73,7 +73,6 @@ export function PersonPane({ conversation }: { conversation: Conversation }) {
           </Section>
           {conversation.encryption === 'none' ? null : (
             <Section title={devices.copiesLabel}>
-              <p className="muted small">{devices.copiesText}</p>
               <OwnCopies />
             </Section>
           )}

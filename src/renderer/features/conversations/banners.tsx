@@ -1,6 +1,7 @@
 /** What concerns the whole window: notices, and an account that is not connected. */
 import { CloudOff, Info, KeyRound, TriangleAlert, X } from 'lucide-react';
 import { useState } from 'react';
+import type { ErrorCode } from '../../../shared/errors.ts';
 import type { AccountStatus, Notice } from '../../../shared/model.ts';
 import { conversations as words } from '../../i18n/conversations.ts';
 import { ui } from '../../i18n/ui.ts';
@@ -28,6 +29,12 @@ export function Banners() {
   );
 }
 
+const aboutOwnDevices: ReadonlySet<ErrorCode> = new Set([
+  'encryption.new-own-device',
+  'encryption.removed-device-back',
+  'encryption.own-device-judged',
+]);
+
 function NoticeBanner({ notice }: { notice: Notice }) {
   const { ask } = useAsk('app.dismissNotice');
   const { go } = useNavigation();
@@ -40,7 +47,7 @@ function NoticeBanner({ notice }: { notice: Notice }) {
         </p>
         <ProblemDetails error={notice.error} />
       </div>
-      {notice.error.code === 'encryption.new-own-device' ? (
+      {aboutOwnDevices.has(notice.error.code) ? (
         <Button small onPress={() => go({ type: 'dialog', dialog: { name: 'settings', page: 'devices' } })}>
           {words.checkDevices}
         </Button>

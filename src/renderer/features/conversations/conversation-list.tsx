@@ -1,4 +1,4 @@
-import { Hourglass, LockOpen, TriangleAlert, UserPlus, Users } from 'lucide-react';
+import { Hourglass, LockOpen, type LucideIcon, ShieldAlert, TriangleAlert, UserPlus, Users } from 'lucide-react';
 import { useMemo } from 'react';
 import { ListBox, ListBoxItem } from 'react-aria-components/ListBox';
 import { ListLayout, Virtualizer } from 'react-aria-components/Virtualizer';
@@ -17,6 +17,7 @@ import { cleanLine } from '../../ui/clean-text.ts';
 import { EmptyState } from '../../ui/empty-state.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import { Name } from '../../ui/name.tsx';
+import { type Lock, lockOf } from '../chat/lock.ts';
 import { RouteIcon } from '../chat/route-icon.tsx';
 import { StateIcon } from '../chat/state-icon.tsx';
 
@@ -96,10 +97,21 @@ export function ConversationList() {
   );
 }
 
+/** Only what one should know before writing is worth a place in the list. */
+const lockMarks: Record<Lock, LucideIcon | null> = {
+  verified: null,
+  encrypted: null,
+  unverified: ShieldAlert,
+  none: LockOpen,
+  pending: Hourglass,
+};
+
 function ConversationRow({ row, now }: { row: Row; now: number }) {
   const { conversation, contact } = row;
   const last = conversation.lastMessage;
   const plan = routeConversation(conversation.routePreference, conversation.reach);
+  const lock = lockOf(conversation, contact);
+  const mark = lockMarks[lock];
   return (
     <>
       <span className="conversation-avatar">
@@ -113,8 +125,7 @@ function ConversationRow({ row, now }: { row: Row; now: number }) {
       <span className="conversation-main">
         <span className="conversation-line">
           <Name className="conversation-title">{conversation.title}</Name>
-          {conversation.encryption === 'none' ? <Icon of={LockOpen} size={13} label={chat.lock.none} /> : null}
-          {conversation.encryption === 'pending' ? <Icon of={Hourglass} size={13} label={chat.lock.pending} /> : null}
+          {mark === null ? null : <Icon of={mark} size={13} label={chat.lock[lock]} />}
           <time className="conversation-time" title={formatMoment(conversation.updatedAt)}>
             {formatListMoment(conversation.updatedAt, now)}
           </time>

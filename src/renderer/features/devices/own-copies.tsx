@@ -15,6 +15,7 @@ export function OwnCopies() {
   if (others.length === 0) return <p className="muted small">{words.copiesNone}</p>;
   return (
     <>
+      <p className="muted small">{words.copiesText}</p>
       <ul className="copies" aria-label={words.copiesLabel}>
         {others.map((device) => {
           const standing = standingOf(device);

@@ -20,7 +20,7 @@ export function OwnDevices() {
     .toSorted((a, b) => Number(b.active) - Number(a.active) || (b.lastSeenAt ?? 0) - (a.lastSeenAt ?? 0));
   return (
     <div className="own-devices">
-      <p className="muted">{words.page.text}</p>
+      {devices.length === here.length ? null : <p className="muted">{words.page.text}</p>}
       <List title={words.thisDevice} devices={here} />
       {stale.length === 0 ? null : <Stale devices={stale} />}
       {others.length > 0 ? (

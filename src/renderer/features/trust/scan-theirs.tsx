@@ -93,7 +93,7 @@ export function ScanTheirs({ title, onText, problem, onNewTry }: ScanTheirsProps
         {title}
       </h3>
       <p className="code-hint muted small">{words.theirs.where}</p>
-      <div className="code-frame" data-dropping={dropping || undefined}>
+      <div className="code-frame" data-dropping={dropping || undefined} data-live={camera.state === 'on' || undefined}>
         {camera.state === 'on' ? (
           <video ref={video} className="camera" muted playsInline aria-label={words.theirs.preview} />
         ) : (

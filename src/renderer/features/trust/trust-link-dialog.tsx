@@ -6,8 +6,9 @@ import { ui } from '../../i18n/ui.ts';
 import { useAsk } from '../../state/use-ask.ts';
 import { useStatus, useStore, useWindow } from '../../state/use-window.ts';
 import { Button } from '../../ui/button.tsx';
-import { cleanLine } from '../../ui/clean-text.ts';
+import { cleanLine, cleanText } from '../../ui/clean-text.ts';
 import { Dialog } from '../../ui/dialog.tsx';
+import { Notice } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { CheckResult } from './check-result.tsx';
 import { linkKind } from './trust-link.ts';
@@ -39,7 +40,10 @@ function Ask({ link, onChecked, onClose }: AskProps) {
   const add = useAsk('contacts.addByJid');
   const found = linkKind(link);
   const address = found.kind === 'trust' ? found.address : '';
-  const owner = useOwnerOf(address);
+  const name = useNameAt(address);
+  const stranger = check.error?.code === 'trust.not-a-contact';
+  // Whoever has no server can be met by an invitation only.
+  const canAdd = stranger && !address.endsWith('@id.internal');
 
   async function verify(contactId?: ContactId): Promise<void> {
     const result = await check.ask(contactId === undefined ? { uri: link } : { uri: link, contactId });
@@ -51,31 +55,26 @@ function Ask({ link, onChecked, onClose }: AskProps) {
     store.apply({ type: 'contact', contact: result.value });
     await verify(result.value.id);
   }
-  const error = check.error ?? add.error;
   const busy = check.busy || add.busy;
   return (
     <div className="trust-link">
-      {owner === null ? (
-        <>
-          <p>
-            <strong>{words.link.unknown(address)}</strong>
-          </p>
-          <p>{words.link.unknownText}</p>
-        </>
-      ) : (
-        <p>
-          <strong>{words.link.from(owner.name)}</strong>
-        </p>
-      )}
+      <p>
+        <strong>{words.link.from(name ?? address)}</strong>
+      </p>
       <p className="muted">{words.link.onlyIf}</p>
-      {error === null ? null : <Problem error={error} />}
+      {check.error === null ? null : stranger ? (
+        <Notice what={cleanText(check.error.what)} action={canAdd ? check.error.action : words.link.inviteFirst} />
+      ) : (
+        <Problem error={check.error} />
+      )}
+      {add.error === null ? null : <Problem error={add.error} />}
       <div className="actions">
         <Button onPress={onClose}>{ui.cancel}</Button>
-        {owner === null ? (
-          <Button kind="primary" isDisabled={busy} onPress={() => void addAndVerify()}>
+        {canAdd ? (
+          <Button kind="primary" autoFocus isDisabled={busy} onPress={() => void addAndVerify()}>
             {words.link.add}
           </Button>
-        ) : (
+        ) : stranger ? null : (
           <Button kind="primary" isDisabled={busy} onPress={() => void verify()}>
             {words.link.check}
           </Button>
@@ -85,14 +84,13 @@ function Ask({ link, onChecked, onClose }: AskProps) {
   );
 }
 
-/** Whose address this is, as the window knows it; the application decides for itself. */
-function useOwnerOf(address: string): { readonly name: string } | null {
+/** Who has this address, as far as the window knows. */
+function useNameAt(address: string): string | null {
   const status = useStatus();
   const bare = address.toLowerCase();
   const contact = useWindow((state) =>
     [...state.contacts.values()].find(({ jid, xid }) => jid?.toLowerCase() === bare || xid === bare),
   );
-  if (contact !== undefined) return { name: cleanLine(contact.name) };
-  const own = status.account?.jid === bare || status.self?.xid === bare;
-  return own ? { name: status.self?.name ?? address } : null;
+  if (contact !== undefined) return cleanLine(contact.name);
+  return status.account?.jid === bare || status.self?.xid === bare ? words.link.yourself : null;
 }

@@ -1,7 +1,7 @@
 /** What a scanned or pasted text is, as far as the window has to know to lead to the right place. Pure. */
 
 export type LinkKind =
-  /** Fingerprints of somebody's devices (XEP-0384 §4.7, `omemo-sid-…`). */
+  /** Keys of somebody's devices (`omemo-sid-…`, or a trust message URI of XEP-0434 §9.1). */
   | { readonly kind: 'trust'; readonly link: string; readonly address: string }
   /** An invitation of Bothy's. */
   | { readonly kind: 'invitation'; readonly link: string }
@@ -17,7 +17,8 @@ export function linkKind(text: string): LinkKind {
   const address = decoded(encoded);
   if (address === null) return { kind: 'other' };
   const keys = query.split(/[;&]/).map((part) => part.split('=')[0]?.toLowerCase() ?? '');
-  if (keys.some((key) => /^omemo-sid-\d+$/.test(key))) return { kind: 'trust', link, address };
+  if (keys[0] === 'trust-message' || keys.some((key) => key.startsWith('omemo-sid-')))
+    return { kind: 'trust', link, address };
   if (keys[0] === 'bothy-invite') return { kind: 'invitation', link };
   return { kind: 'address', address };
 }
