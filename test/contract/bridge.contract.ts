@@ -151,7 +151,9 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
       ]);
       expect(
         await code(subject.callAnything('devices.setTrust', { ref: `${String(nobody)}/7`, trust: 'verified' })),
-      ).toBe('contact.unknown');
+      ).toBe('device.unknown');
+      expect(await code(subject.callAnything('devices.rename', { ref: 'self/7', label: 'x' }))).toBe('device.unknown');
+      expect(await code(subject.callAnything('devices.remove', { ref: 'self/7' }))).toBe('device.unknown');
       expect(await code(subject.bridge.call('account.signIn', { jid: 'not an address', password: 'x' }))).toBe(
         'account.bad-jid',
       );

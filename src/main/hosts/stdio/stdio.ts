@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { createApp } from '../../app/create-app.ts';
 import type { Logger, LogLevel } from '../../app/ports.ts';
+import { logLine } from '../log-line.ts';
 import { stateDirectory } from '../state-directory.ts';
 import { logUnexpected } from '../unexpected.ts';
 import { answerLine, eventLine, maxLineLength } from './json-rpc.ts';
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   const logger: Logger = {
     log(level, event, fields) {
       if (order[level] < order[logLevel]) return;
-      process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, event, ...fields })}\n`);
+      process.stderr.write(`${logLine('at', level, event, fields)}\n`);
     },
   };
   logUnexpected(logger, () => process.exit(1));

@@ -2,6 +2,7 @@
 import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger, LogLevel } from '../../app/ports.ts';
+import { logLine } from '../log-line.ts';
 
 const largestFile = 1024 * 1024;
 const order: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
@@ -11,9 +12,9 @@ export function openLogFile(profileDirectory: string, least: LogLevel): Logger {
   const path = join(profileDirectory, 'bothy.log');
   let size = sizeOf(path);
   return {
-    log(level, event, fields = {}) {
+    log(level, event, fields) {
       if (order.indexOf(level) < order.indexOf(least)) return;
-      const line = `${JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })}\n`;
+      const line = `${logLine('time', level, event, fields)}\n`;
       try {
         if (size + line.length > largestFile) {
           renameSync(path, `${path}.1`);
