@@ -57,6 +57,7 @@ export class ByteWriter {
   #length = 0;
 
   constructor(expectedLength = 2048) {
+    // Stryker disable next-line all: which memory is taken costs time alone, and all of it grows
     this.#bytes = spare.length >= expectedLength ? spare : new Uint8Array(expectedLength);
     spare = new Uint8Array(0);
   }
@@ -105,6 +106,7 @@ export class ByteWriter {
   finish(): Uint8Array {
     const whole = this.#bytes.slice(0, this.#length);
     this.#bytes.fill(0, 0, this.#length);
+    // Stryker disable next-line all: likewise
     if (this.#bytes.length <= MAX_SPARE_BYTES) spare = this.#bytes;
     this.#bytes = new Uint8Array(0);
     return whole;
