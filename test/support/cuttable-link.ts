@@ -8,7 +8,10 @@ export class CuttableLink {
 
   private constructor(target: number) {
     this.#server = createServer((near) => {
-      if (!this.#whole) return near.destroy();
+      if (!this.#whole) {
+        near.destroy();
+        return;
+      }
       const far = connect(target, '127.0.0.1');
       for (const [from, to] of [
         [near, far],
