@@ -1,9 +1,11 @@
 /** Automatic Trust Management (XEP-0450) between several devices of several people, and those who would misuse it. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { selfOf } from '../../src/main/messaging/context.ts';
+import { inTransaction, selfOf } from '../../src/main/messaging/context.ts';
 import { ownQueue } from '../../src/main/messaging/recipients.ts';
+import { believe } from '../../src/main/messaging/trust-belief.ts';
 import { trustMessage } from '../../src/main/messaging/trust-message.ts';
 import { ownDeviceJudged } from '../../src/main/messaging/trust-news.ts';
+import { takeTrustMessage } from '../../src/main/messaging/trust-receiving.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid } from '../support/memory-server.ts';
 import { type MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
@@ -245,6 +247,12 @@ describe('who speaks out of turn is not believed', () => {
     await acquaint(carl, anna);
     expect(anna.store.statements.countBy(selfOf(carl.context).identityKey)).toBe(1);
     expect(trustIn(anna, ben)).toBe('blind');
+    // Nor if it had been kept under the other's name, by a mistake elsewhere.
+    const saidBy = selfOf(carl.context).identityKey;
+    const keyId = selfOf(ben.context).identityKey;
+    anna.store.statements.put({ about: benJid, keyId, saidBy, trust: 'distrusted', saidAt: anna.now });
+    const device = anna.store.devices.get(anna.contactOf(ben), ben.deviceId);
+    expect(device && believe(anna.context, [device])).toEqual([]);
   });
 
   test('a device that the server added to our account', { timeout: 60_000 }, async () => {
@@ -268,9 +276,17 @@ describe('who speaks out of turn is not believed', () => {
     const device = anna.store.devices.get(anna.contactOf(b2), b2.deviceId);
     if (!device) throw new Error('no such device');
     anna.trust.judge(anna.contactOf(b2), [{ device, trust: 'distrusted' }]);
+    // Later, by every clock.
+    for (const who of [anna, ben]) who.now += 60_000;
     sayTrust(ben, anna, benJid, { trusted: b2 });
     await acquaint(ben, anna);
+    expect(anna.store.statements.countBy(selfOf(ben.context).identityKey)).toBe(1);
     expect(trustIn(anna, b2)).toBe('distrusted');
+    // The other way round his newer word is taken: he says that one of his own was stolen.
+    anna.trust.judge(anna.contactOf(b2), [{ device, trust: 'verified' }]);
+    for (const who of [anna, ben]) who.now += 60_000;
+    sayTrust(ben, anna, benJid, { distrusted: b2 });
+    await until(() => trustIn(anna, b2) === 'distrusted');
   });
 
   test('somebody who says more than anybody has to say', { timeout: 60_000 }, async () => {
@@ -300,4 +316,39 @@ describe('who speaks out of turn is not believed', () => {
     await acquaint(ben, anna);
     expect(anna.store.statements.countBy(selfOf(ben.context).identityKey)).toBe(100);
   });
+});
+
+test('an older word does not undo a newer one, and a clock that is ahead gives no say over what comes after', {
+  timeout: 60_000,
+}, async () => {
+  const [anna, ben, b2] = [await people.device(annaJid), await people.device(benJid), await people.device(benJid)];
+  await acquaint(b2, anna);
+  await scan(anna, codeOf(ben));
+  const contact = anna.store.contacts.get(anna.contactOf(ben));
+  const { identityKey } = selfOf(ben.context);
+  const key = selfOf(b2.context).identityKey;
+  const hour = 60 * 60 * 1000;
+  const took = (trust: 'trusted' | 'distrusted', time: number | null): string => {
+    const content = [trustMessage([{ jid: benJid, trusted: [], distrusted: [], [trust]: [key] }])];
+    const speaker = { owner: anna.contactOf(ben), deviceId: ben.deviceId, identityKey };
+    inTransaction(anna.context, (after) =>
+      takeTrustMessage(anna.context, after, speaker, contact, { content, from: benJid, to: annaJid, time }),
+    );
+    return trustIn(anna, b2);
+  };
+  const judge = (): void => {
+    const device = anna.store.devices.get(anna.contactOf(b2), b2.deviceId);
+    if (device) anna.trust.judge(anna.contactOf(b2), [{ device, trust: 'verified' }]);
+  };
+  expect(took('distrusted', null)).toBe('blind');
+  expect(took('trusted', anna.now - 3 * hour)).toBe('verified');
+  expect(took('distrusted', anna.now - 4 * hour)).toBe('verified');
+  expect(took('distrusted', anna.now - 2 * hour)).toBe('distrusted');
+  judge();
+  expect(took('distrusted', anna.now - hour)).toBe('verified');
+  expect(took('distrusted', anna.now + 1_000 * hour)).toBe('distrusted');
+  judge();
+  const device = anna.store.devices.get(anna.contactOf(b2), b2.deviceId);
+  expect(device && believe(anna.context, [device])).toEqual([]);
+  expect(trustIn(anna, b2)).toBe('verified');
 });
