@@ -7,7 +7,7 @@ import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
 const missing = pythonOmemoMissing() ?? prosodyMissing();
 let opened: OmemoStage | null = null;
-const longEnough = 120_000;
+const longEnough = 240_000;
 
 beforeAll(async () => {
   if (!missing) opened = await OmemoStage.open();

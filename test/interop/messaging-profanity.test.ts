@@ -7,7 +7,7 @@ import { type Profanity, profanityMissing } from '../support/profanity.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 
 const missing = profanityMissing() ?? prosodyMissing();
-const longEnough = 180_000;
+const longEnough = 240_000;
 let opened: OmemoStage | null = null;
 
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const patience = 45_000;
+const patience = 60_000;
 
 function found(program: string): boolean {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
