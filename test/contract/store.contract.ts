@@ -461,6 +461,14 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
       });
     });
 
+    test('the place of the last message is known, of each conversation', () => {
+      for (const name of ['tybalt', 'nurse']) withConversation(name);
+      expect(store.messages.newestAt(conversationId('tybalt'))).toBeNull();
+      for (const number of [2, 9, 5]) store.messages.insert(message('tybalt', number));
+      store.messages.insert(message('nurse', 20));
+      expect(store.messages.newestAt(conversationId('tybalt'))).toBe(message('tybalt', 9).sortAt);
+    });
+
     describe('whom a text was encrypted for', () => {
       const anna = { deviceId: 7, identityKey: bytes(32, 1) };
       const taken = { deviceId: 7, identityKey: bytes(32, 2) };

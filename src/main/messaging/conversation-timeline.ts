@@ -40,8 +40,7 @@ export function displayTime(given: {
 
 /** Where a message of our own stands: last, even when our clock was set back. */
 export function ownDisplayTime(context: MessagingContext, conversationId: ConversationId): number {
-  const last = context.store.conversations.summary(conversationId).lastMessage;
-  return Math.max(context.now(), last?.sortAt ?? 0);
+  return Math.max(context.now(), context.store.messages.newestAt(conversationId) ?? 0);
 }
 
 /**
@@ -49,8 +48,8 @@ export function ownDisplayTime(context: MessagingContext, conversationId: Conver
  * comes next stands last there, whatever its time says: otherwise it would stand above all that was said before.
  */
 function settledTime(context: MessagingContext, { conversationId, sortAt }: NewMessage): number {
-  const [newest] = context.store.messages.page(conversationId, { limit: 1 }).messages;
-  return newest && newest.sortAt > context.now() + day ? Math.max(sortAt, newest.sortAt) : sortAt;
+  const newest = context.store.messages.newestAt(conversationId) ?? 0;
+  return newest > context.now() + day ? Math.max(sortAt, newest) : sortAt;
 }
 
 export function insertMessage(context: MessagingContext, after: AfterCommit, message: NewMessage): Message | null {

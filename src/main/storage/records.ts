@@ -234,6 +234,8 @@ export interface Store {
       conversationId: ConversationId,
       at: { before?: MessageCursor; after?: MessageCursor; limit: number },
     ): MessagePage;
+    /** `sortAt` of the last message of a conversation; null: it has none. */
+    newestAt(conversationId: ConversationId): number | null;
     /** Full-text search (FTS5), newest first. */
     search(text: string, limit: number): Message[];
     /** Outgoing messages at or before this one that are not read yet (a marker covers all of them). */
@@ -280,9 +282,9 @@ export interface Store {
     /** Oldest first. */
     about(about: TrustStatement['about']): TrustStatement[];
     by(saidBy: Uint8Array | null): TrustStatement[];
-    /** Takes the place of what the same one said about the same key before. */
     countBy(saidBy: Uint8Array | null): number;
     get(key: Pick<TrustStatement, 'about' | 'keyId' | 'saidBy'>): TrustStatement | null;
+    /** Takes the place of what the same one said about the same key before. */
     put(statement: TrustStatement): void;
     remove(statement: Pick<TrustStatement, 'about' | 'keyId' | 'saidBy'>): void;
     removeAbout(about: TrustStatement['about']): void;

@@ -96,6 +96,14 @@ export function messageRepository(connection: Connection): Store['messages'] {
       return { messages: many(rows.slice(0, limit).reverse()), hasOlder: rows.length > limit, hasNewer };
     },
 
+    newestAt: (conversationId) => {
+      const value = connection.value(
+        'SELECT sort_at FROM message WHERE conversation_id = ? ORDER BY sort_at DESC LIMIT 1',
+        [conversationId],
+      );
+      return typeof value === 'number' ? value : null;
+    },
+
     search: (text, limit) => {
       const query = searchQuery(connection, text);
       if (query === '' || limit < 1) return [];
@@ -181,7 +189,8 @@ export function messageRepository(connection: Connection): Store['messages'] {
       connection.transaction(() => {
         const known = sealedFor(id);
         if (known === null) return;
-        const added = devices.map(sealedEntry).filter((entry) => !known.some((other) => other.equals(entry)));
+        const all = devices.map(sealedEntry);
+        const added = known.length === 0 ? all : all.filter((entry) => !known.some((other) => other.equals(entry)));
         if (added.length > 0) keepSealedFor(id, [...known, ...added]);
       }),
 
