@@ -25,6 +25,17 @@ describe('SCRAM, known answers', () => {
       signature: 'v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=',
     },
     {
+      // No document has one for SHA-512: the values of RFC 7677 §3, computed with Python's hashlib
+      name: 'SHA-512',
+      hash: 'sha512' as const,
+      nonce: 'rOprNGfwEbeRWgbNEkqO',
+      first: 'r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096',
+      final:
+        'c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,' +
+        'p=gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw+3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==',
+      signature: 'v=ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0vSVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw==',
+    },
+    {
       name: 'RFC 5802 §5 (SHA-1)',
       hash: 'sha1' as const,
       nonce: 'fyko+d2lbbFgONRv9qkxdawL',
@@ -84,6 +95,9 @@ describe('choosing a mechanism', () => {
     expect(choose(['SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS'], ['tls-exporter'], unbound)).toBe('SCRAM-SHA-256 n');
     expect(choose(['SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS'], null)).toBe('SCRAM-SHA-256 n');
     expect(choose(['SCRAM-SHA-256-PLUS'], ['tls-unique'])).toBe('account.no-safe-login');
+    expect(choose(['SCRAM-SHA-1', 'SCRAM-SHA-512'], null)).toBe('SCRAM-SHA-512 y');
+    expect(choose(['SCRAM-SHA-512', 'SCRAM-SHA-256'], null)).toBe('SCRAM-SHA-256 y');
+    expect(choose(['SCRAM-SHA-512-PLUS', 'SCRAM-SHA-256'], ['tls-exporter'])).toBe('SCRAM-SHA-512-PLUS tls-exporter');
     expect(choose(['PLAIN', 'EXTERNAL', 'ANONYMOUS'], null)).toBe('account.no-safe-login');
   });
 
@@ -91,6 +105,10 @@ describe('choosing a mechanism', () => {
     expect(choose(['SCRAM-SHA-256'], null, bound, 'SCRAM-SHA-256-PLUS')).toBe('account.server-untrusted');
     expect(choose(['SCRAM-SHA-1'], null, bound, 'SCRAM-SHA-256')).toBe('account.server-untrusted');
     expect(choose(['SCRAM-SHA-256'], null, bound, 'SCRAM-SHA-1')).toBe('SCRAM-SHA-256 y');
+    expect(choose(['SCRAM-SHA-256'], null, bound, 'SCRAM-SHA-512')).toBe('SCRAM-SHA-256 y');
+    expect(choose(['SCRAM-SHA-512'], null, bound, 'SCRAM-SHA-256')).toBe('SCRAM-SHA-512 y');
+    expect(choose(['SCRAM-SHA-512'], null, bound, 'SCRAM-SHA-256-PLUS')).toBe('account.server-untrusted');
+    expect(choose(['SCRAM-SHA-1-PLUS'], ['tls-exporter'], bound, 'SCRAM-SHA-512')).toBe('account.server-untrusted');
   });
 });
 

@@ -3,9 +3,15 @@ import type { BindingType, ChannelBindings } from './stream-channel-binding.ts';
 import { done, failed, faults, type Step } from './stream-faults.ts';
 import { downgradeHash, type ScramHash, type ScramOptions } from './stream-scram.ts';
 
-/** Weakest first. The hash counts for more than the binding: it protects the password itself. */
-const strength = ['SCRAM-SHA-1', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS'] as const;
-export type MechanismName = (typeof strength)[number];
+/**
+ * What is preferred comes last. The hash counts for more than the binding, since it protects the password itself; but
+ * SHA-256 and SHA-512 protect it equally well, and the latter is used where there is no other: ejabberd offers one alone.
+ */
+const preference = [
+  ...(['SCRAM-SHA-1', 'SCRAM-SHA-1-PLUS', 'SCRAM-SHA-512', 'SCRAM-SHA-256'] as const),
+  ...(['SCRAM-SHA-512-PLUS', 'SCRAM-SHA-256-PLUS'] as const),
+] as const;
+export type MechanismName = (typeof preference)[number];
 
 export interface Offer {
   readonly profile: 'sasl1' | 'sasl2';
@@ -26,7 +32,8 @@ export function strongest(pinned: string | null, used: MechanismName): string {
 }
 
 function rank(mechanism: string | null): number {
-  return (strength as readonly (string | null)[]).indexOf(mechanism);
+  const asStrong = mechanism?.replace('SCRAM-SHA-512', 'SCRAM-SHA-256') ?? null;
+  return (preference as readonly (string | null)[]).indexOf(asStrong);
 }
 
 /**
@@ -39,13 +46,13 @@ export function chooseMechanism(offer: Offer, tls: ChannelBindings, pinned: stri
     return failed(faults.serverUntrusted('channel bindings and mechanisms do not fit together'));
   }
   const shared = [...tls.available].find(([type]) => offer.bindings?.includes(type));
-  const usable = strength.filter(
+  const usable = preference.filter(
     (name) => offer.mechanisms.includes(name) && (!name.endsWith('-PLUS') || shared !== undefined),
   );
   const mechanism = usable.at(-1);
   if (mechanism === undefined) return failed(faults.noSafeLogin(`offered: ${describe(offer.mechanisms)}`));
   if (rank(mechanism) < rank(pinned)) return failed(faults.weakerThanBefore(`${mechanism} instead of ${pinned}`));
-  const hash = mechanism.startsWith('SCRAM-SHA-256') ? 'sha256' : 'sha1';
+  const hash = hashOf(mechanism);
   return done({
     mechanism,
     hash,
@@ -57,6 +64,11 @@ export function chooseMechanism(offer: Offer, tls: ChannelBindings, pinned: stri
       tlsVersion: tls.tlsVersion,
     },
   });
+}
+
+function hashOf(mechanism: MechanismName): ScramHash {
+  if (mechanism.startsWith('SCRAM-SHA-512')) return 'sha512';
+  return mechanism.startsWith('SCRAM-SHA-256') ? 'sha256' : 'sha1';
 }
 
 function binding([type, data]: [BindingType, Buffer]): { readonly type: string; readonly data: Buffer } {

@@ -7,7 +7,9 @@ import { promisify } from 'node:util';
 import saslprep from '@mongodb-js/saslprep';
 import { done, failed, faults, type Step } from './stream-faults.ts';
 
-export type ScramHash = 'sha1' | 'sha256';
+export type ScramHash = 'sha1' | 'sha256' | 'sha512';
+
+const hashBytes: Readonly<Record<ScramHash, number>> = { sha1: 20, sha256: 32, sha512: 64 };
 
 /** RFC 7677 §4: no fewer than 4096; more than this would only be an attempt to keep our processor busy. */
 const MIN_ITERATIONS = 4_096;
@@ -74,8 +76,7 @@ export class ScramClient {
     if (downgraded !== null) return failed(faults.serverUntrusted(downgraded));
 
     const { hash, password, binding } = this.#options;
-    const length = hash === 'sha1' ? 20 : 32;
-    const salted = await deriveKey(prepared(password), salt, count, length, hash);
+    const salted = await deriveKey(prepared(password), salt, count, hashBytes[hash], hash);
     const hmac = (key: Buffer, text: string) => createHmac(hash, key).update(text).digest();
     const bindingData = typeof binding === 'string' ? Buffer.alloc(0) : binding.data;
     const channel = Buffer.concat([Buffer.from(this.#gs2Header), bindingData]).toString('base64');
