@@ -4,10 +4,12 @@ import { otherTargets } from './other-targets.ts';
 import type { FuzzTarget } from './run-target.ts';
 import { stanzaTargets } from './stanza-targets.ts';
 import { storedTargets } from './stored-targets.ts';
+import { trustTargets } from './trust-targets.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   ...encryptionTargets,
   ...storedTargets,
   ...stanzaTargets,
   ...otherTargets,
+  ...trustTargets,
 ];
