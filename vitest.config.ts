@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that start servers, browsers or processes get the machine to themselves, one file at a time. */
@@ -15,6 +17,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What programs under test keep beside their profiles does not go into the home of whoever runs the tests.
+    env: { XDG_STATE_HOME: join(tmpdir(), 'bothy-test-state') },
     projects: [
       project('unit', 1, { maxWorkers: 2 }),
       project('vectors', 1, { maxWorkers: 2 }),
