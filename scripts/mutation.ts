@@ -57,8 +57,9 @@ const options: PartialStrykerOptions = {
   logLevel: 'warn' as LogLevel,
   coverageAnalysis: 'perTest',
   concurrency: Number(values.workers),
-  // A mutant that runs for ever is mostly told by how often it is come by; this is for the rest.
-  timeoutMS: 5_000,
+  // A mutant that runs for ever is mostly told by how often it is come by; this is for the rest. A minute, since tests
+  // that are only slow, on a computer that has other things to do, must not count as having noticed anything.
+  timeoutMS: 60_000,
   timeoutFactor: 2,
   ignorePatterns: ['**', ...inTheCopy.map((name) => `!${name}`)],
   tempDirName: temporary,

@@ -155,6 +155,21 @@ describe.each(both)('%s', (_name, rules) => {
     expect(ends.receive(1, never)).toBe('late');
   });
 
+  test('messages of one number in two chains are told apart, and a first answer leaves no chain behind it', () => {
+    const ends = new Ends(rules);
+    expect(ends.receive(1, ends.send(0))).toBe('new');
+    const [first] = ends.lose(0, 2);
+    expect(ends.receive(0, ends.send(1))).toBe('new');
+    expect(ends.states[0].pastChains).toEqual([]);
+    expect(ends.receive(1, ends.send(0))).toBe('new');
+    const [second] = ends.lose(0, 1);
+    expect(ends.receive(1, ends.send(0))).toBe('new');
+    if (!first || !second) throw new Error('missing');
+    expect(second.header.n).toBe(first.header.n);
+    expect(ends.receive(1, second)).toBe('late');
+    expect(ends.receive(1, first)).toBe('late');
+  });
+
   test('a forgery changes nothing, wherever it claims to belong', () => {
     const ends = new Ends(rules);
     const first = ends.send(0);
@@ -196,7 +211,7 @@ describe.each(both)('%s', (_name, rules) => {
     expect(ends.receive(0, { header, key: new Uint8Array(32) })).toBe('forged');
     const other = { ...header, ratchetKey: newKeyPair(seededRandom(2)).publicKey };
     expect(ends.receive(0, { header: other, key: new Uint8Array(32) })).toBe('forged');
-    expect(() => ratchetForward(responder, rules.rootInfo, seededRandom(1))).toThrow();
+    expect(() => ratchetForward(responder, rules.rootInfo, seededRandom(1))).toThrow('has received before it sends');
   });
 
   test('as many may be missing as the limit says, at the start of a chain and within it', () => {
