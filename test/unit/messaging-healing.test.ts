@@ -141,6 +141,24 @@ describe('a message that the other Bothy cannot decrypt, through the server', ()
     expect(texts(ben, anna).at(-1)).toBe('while you were off');
   });
 
+  test('is sent again only once its sender may encrypt', async () => {
+    const { server, anna, ben } = await talkingByServer();
+    forgetSessions(ben);
+    anna.mayEncrypt = true;
+    const id = anna.say(ben, 'Wait for it');
+    anna.mayEncrypt = false;
+    await until(() => line(ben, id) !== null);
+    await quiet(ben);
+    const from = server.carried.length;
+    await until(() => bodies(ben, anna).some(([, body]) => body.includes('renewed')));
+    await quiet(ben);
+    expect(server.carried.slice(from).some((stanza) => stanza.includes(`id="${id}"`))).toBe(false);
+    anna.mayEncrypt = true;
+    anna.care.caughtUp();
+    await delivered(anna, id);
+    expect(texts(ben, anna).at(-1)).toBe('Wait for it');
+  });
+
   test('is asked for over a link when one comes up first', async () => {
     const { server, anna, ben } = await talkingByServer();
     await until(() => anna.store.contacts.byAddress(benJid)?.xid !== null);

@@ -32,6 +32,10 @@ export function resendRequest(device: DeviceId, id: MessageId): Element {
   return elementFor('resend', device, id);
 }
 
+export function asksForResend(content: readonly Element[]): boolean {
+  return content.some((element) => element.is('resend', namespace));
+}
+
 export interface ResendAnswer {
   /** The other side has it no longer, or never sent it to this device. */
   readonly lost: readonly MessageId[];

@@ -15,13 +15,14 @@ import type { KeyDirectory } from './key-directory.ts';
 import { LostMessages } from './lost-messages.ts';
 import type { Outbox } from './outbox.ts';
 import { linkedDevices, serverReaches } from './recipients.ts';
-import { type Asker, answerResends, resendAnswerIn, resendRequest } from './resend.ts';
+import { type Asker, answerResends, asksForResend, resendAnswerIn, resendRequest } from './resend.ts';
 import { signsAgain } from './signs-again.ts';
 import { showLost, showSign } from './undecryptable-line.ts';
 
 const day = 24 * 60 * 60 * 1000;
 /** Sessions found broken while the archive was read that are looked after then; the others at their next message. */
 const maxBroken = 500;
+const maxRequests = 200;
 
 interface Device {
   readonly contactId: ContactId;
@@ -37,6 +38,8 @@ export class SessionCare {
   /** Due once the archive has been read: answering each archived key exchange would only make noise. */
   readonly #due = new Map<string, Device>();
   readonly #broken = new Map<string, Device>();
+  /** Requests for messages that came while nothing could be encrypted; the newest count. */
+  readonly #requests: { readonly asker: Asker; readonly content: readonly Element[] }[] = [];
   /** Being looked after; `again`: something more broke meanwhile. */
   readonly #healing = new Map<string, 'running' | 'again'>();
   /** When receipts and markers were said again to a device that could not read some. */
@@ -70,6 +73,14 @@ export class SessionCare {
       });
     }
     for (const device of broken) this.#heal(device);
+    for (const { asker, content } of this.#requests.splice(0)) {
+      const contact = this.#context.store.contacts.get(asker.contact.id);
+      const device = this.#context.store.devices.get(asker.contact.id, asker.deviceId);
+      if (!contact || !lettingIn(this.#context)(device)) continue;
+      inTransaction(this.#context, (after) =>
+        answerResends(this.#context, this.#mail, { ...asker, contact }, content, after),
+      );
+    }
     this.#askWhatIsLeft(() => true);
   }
 
@@ -110,10 +121,16 @@ export class SessionCare {
 
   /** What a device that is let in says inside the encryption. Inside its transaction. */
   takeContent(asker: Asker, content: readonly Element[], after: AfterCommit): void {
-    answerResends(this.#context, this.#mail, asker, content, after);
+    if (!this.#mustWait()) answerResends(this.#context, this.#mail, asker, content, after);
+    else if (asksForResend(content)) after(() => this.#later({ asker, content }));
     const { lost, signs } = resendAnswerIn(this.#context, content);
     for (const id of lost) showLost(this.#context, asker.contact, id, after);
     for (const id of signs) showSign(this.#context, asker.contact, id, after);
+  }
+
+  #later(request: { readonly asker: Asker; readonly content: readonly Element[] }): void {
+    if (this.#requests.length >= maxRequests) this.#requests.shift();
+    this.#requests.push(request);
   }
 
   #heal(device: Device): void {
