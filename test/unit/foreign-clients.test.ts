@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { shownText } from '../../src/main/messaging/foreign-content.ts';
 import { bundlesNode, devicesNode } from '../../src/main/messaging/key-nodes.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
+import { fail, ok } from '../../src/shared/errors.ts';
 import type { BareJid } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, until } from '../support/messaging-person.ts';
@@ -185,5 +186,35 @@ describe('ids that a client counts, and begins anew at each start (Psi)', () => 
     await say('1795422101815379', 'two');
     await say('1795422101815379', 'two');
     expect(history()).toEqual(['in: one', 'in: two']);
+  });
+});
+
+describe('an account whose server keeps no device lists (no PEP, a gateway)', () => {
+  const gateway = 'someone@sms.bothy.test' as BareJid;
+  const refuse = (detail: string): void => {
+    const { account } = anna;
+    if (account) anna.account = { ...account, request: async () => fail('stanza.error', '', '', detail) };
+  };
+
+  test.each(['service-unavailable', 'feature-not-implemented'])('has none: %s', async (condition) => {
+    const contactId = addByJid(anna, gateway, 'Someone');
+    refuse(condition);
+    expect(await anna.directory.fetchList(contactId, gateway)).toEqual(ok());
+    expect(anna.directory.announcesNothing(contactId)).toBe(true);
+  });
+
+  test('any other error says nothing, and devices we know stay', async () => {
+    const contactId = addByJid(anna, gateway, 'Someone');
+    refuse('internal-server-error');
+    await anna.directory.fetchList(contactId, gateway);
+    expect(anna.directory.announcesNothing(contactId)).toBe(false);
+    ben.say(anna, 'with a device');
+    await until(() => anna.told.some(({ body }) => body === 'with a device'));
+    const benId = anna.store.contacts.byAddress(benJid)?.id;
+    if (!benId) throw new Error('no contact');
+    const before = anna.store.devices.of(benId);
+    refuse('service-unavailable');
+    expect(await anna.directory.fetchList(benId, benJid)).toMatchObject({ ok: false });
+    expect(anna.store.devices.of(benId)).toEqual(before);
   });
 });

@@ -5,7 +5,7 @@
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
 import { traceOf } from '../../shared/error-trace.ts';
-import { fail, ok, type Result } from '../../shared/errors.ts';
+import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { BareJid, ContactId, DeviceId } from '../../shared/model.ts';
 import type { Bundle, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
@@ -140,7 +140,8 @@ export class KeyDirectory {
     const node = wire === 'omemo2' ? devicesNode : legacyDevicesNode;
     const answer = await this.#ask(transport, { address: jid, devices: [] }, fetchRequest(jid, node, null));
     if (!answer.ok) {
-      if (answer.error.code !== 'stanza.not-found') return answer;
+      const known = this.#context.store.devices.of(owner).length > 0;
+      if (answer.error.code !== 'stanza.not-found' && (known || !keepsNoNodes(answer.error))) return answer;
       this.#applyList(owner, wire, []);
       return ok();
     }
@@ -413,6 +414,11 @@ export class KeyDirectory {
   #ask(transport: Transport, target: SendTarget, iq: Element): Promise<Result<Element>> {
     return transport.request(iq, target, AbortSignal.any([this.#signal, AbortSignal.timeout(requestTimeout)]));
   }
+}
+
+/** Servers without PEP and gateways to other networks (RFC 6121 §8.5.1): nobody there has ever announced a device. */
+function keepsNoNodes({ detail }: AppError): boolean {
+  return detail === 'service-unavailable' || detail === 'feature-not-implemented';
 }
 
 function wireOfNode(node: unknown): WireFormat | null {
