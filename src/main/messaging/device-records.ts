@@ -19,7 +19,7 @@ export const maxDevicesKnown = 200;
 
 /**
  * Trust of a device nobody has judged: let in blindly until the person judges one of the owner's devices; from then on
- * each further one waits for their word (blind trust before verification, XEP-0450 §4). An undecided device counts as
+ * each further one waits for their word (blind trust before verification, XEP-0450 §6.2). An undecided device counts as
  * judged: it came after a judgement, or took the place of a device that was judged.
  */
 export function firstTrust(devices: readonly DeviceRecord[]): TrustState {

@@ -81,7 +81,7 @@ interface Word {
 
 /**
  * What counts about a device now. The person decides, wherever they last did; a contact's newer word is taken (XEP-0450
- * §3), but does not let in what the person has distrusted.
+ * §4), but does not let in what the person has distrusted.
  */
 function lastWord(context: MessagingContext, device: DeviceRecord): Word | null {
   let person: Word | null = null;
