@@ -265,6 +265,7 @@ describe('an own device that is removed', () => {
     server.signOut(desktop);
     await server.signIn(desktop, annaJid);
     await settled(server);
+    await laptop.directory.announce();
     expect(ownDeviceNews(laptop.store, 'back')).toBeNull();
     const carried = server.carried.length;
     laptop.say(ben, 'not for the desktop');
