@@ -24,7 +24,8 @@ function words(next: WhatNext | 'lost', name: string): string {
     case 'person':
       return `${what} Ask ${name} to send it again.`;
     case 'old':
-      return `A message was not encrypted for this device. If you need it here, ask ${name} to send it again.`;
+      // Maybe nothing that anybody said: devices tell some others, not all, whom they trust.
+      return `Something from ${name} was not encrypted for this device. If you miss a message, ask them to send it again.`;
     case 'refused':
       return 'A message was refused: it was not written for this conversation.';
     case 'lost':
