@@ -132,6 +132,14 @@ export class Person {
     await this.#driver.screenshot(file, '.code-frame .qr-code');
   }
 
+  /** One's own code as a picture, through the system's clipboard, back into the same window. */
+  async pasteOwnCode(): Promise<void> {
+    await this.#click('button', 'Copy picture');
+    await this.#driver.see('button', 'Copied', patience);
+    await this.#driver.paste();
+    await this.#driver.seeText('This is the code of your own devices.', patience);
+  }
+
   /** Reads the other side's code from a picture file; `shown` while the result is. */
   async readCode(name: string, file: string, shown: () => Promise<void> = async () => undefined): Promise<void> {
     await this.#driver.chooseFile('input[type="file"]', file);

@@ -63,6 +63,7 @@ test('two people verify each other by pictures of their codes', async (context) 
 
   const [codeOfAda, codeOfBen] = [join(folder, 'ada.png'), join(folder, 'ben.png')];
   await Promise.all([ada.openVerification(), ben.openVerification()]);
+  await ada.pasteOwnCode();
   await ada.saveCode(codeOfAda);
   await ben.saveCode(codeOfBen);
   await ada.readCode('Ben', codeOfBen);

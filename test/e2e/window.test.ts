@@ -202,6 +202,8 @@ describe('with the keyboard alone', () => {
     await openConversation(page, 'Juliet Capulet');
     await expect.poll(role).toBe('TEXTAREA');
     await composer(page).focus();
+    // Past what waits for a check.
+    await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Shift+Tab');
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
     expect(await focused()).toContain('Nearly there.');

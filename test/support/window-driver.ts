@@ -130,6 +130,13 @@ export class WindowDriver {
     await this.send('Input.dispatchKeyEvent', { ...event, type: 'keyUp' });
   }
 
+  /** What is in the clipboard, where the focus is, as by the key for it. */
+  async paste(): Promise<void> {
+    const event = { key: 'v', code: 'KeyV', windowsVirtualKeyCode: 86, modifiers: 2 };
+    await this.send('Input.dispatchKeyEvent', { ...event, type: 'rawKeyDown', commands: ['paste'] });
+    await this.send('Input.dispatchKeyEvent', { ...event, type: 'keyUp' });
+  }
+
   /** Of the whole window, or of what a selector finds, twice as large. */
   async screenshot(file: string, selector: string | null = null): Promise<void> {
     const clip = selector === null ? {} : { clip: { ...v.parse(area, await this.until(areaOf(selector))), scale: 2 } };

@@ -1,6 +1,6 @@
 /** Reads the other side's code: from the camera, a picture, or the clipboard. */
 import { Camera, CameraOff, ImageUp, ScanQrCode, SwitchCamera } from 'lucide-react';
-import { type ClipboardEvent, type DragEvent, type ReactElement, useRef, useState } from 'react';
+import { type DragEvent, type ReactElement, useEffect, useEffectEvent, useRef, useState } from 'react';
 import { trust as words } from '../../i18n/trust.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { Icon } from '../../ui/icon.tsx';
@@ -65,11 +65,17 @@ export function ScanTheirs({ title, onText, problem, onNewTry }: ScanTheirsProps
     else if (text.trim() !== '') look(text);
     return file !== undefined || text.trim() !== '';
   }
-  function onPaste(event: ClipboardEvent): void {
-    if (!take(event.clipboardData)) return;
+  // Where nothing is being typed, the browser tells the page of a paste and not the control that has the focus.
+  const paste = useEffectEvent((event: ClipboardEvent) => {
+    if (event.clipboardData === null || !take(event.clipboardData)) return;
     event.preventDefault();
     setTyped('');
-  }
+  });
+  useEffect(() => {
+    const onPaste = (event: ClipboardEvent) => paste(event);
+    document.addEventListener('paste', onPaste);
+    return () => document.removeEventListener('paste', onPaste);
+  }, []);
   function onDrop(event: DragEvent): void {
     event.preventDefault();
     setDropping(false);
@@ -81,7 +87,6 @@ export function ScanTheirs({ title, onText, problem, onNewTry }: ScanTheirsProps
     <section
       className="code-side"
       aria-labelledby="their-code"
-      onPaste={onPaste}
       onDragOver={(event) => {
         event.preventDefault();
         setDropping(true);
