@@ -35,7 +35,7 @@ export function lettingIn(context: MessagingContext): (device: DeviceRecord | nu
   return (device) => device?.trust === 'verified' || (blindTrust && device?.trust === 'blind');
 }
 
-/** Activity is known to this many milliseconds: each message would be a write and an event. */
+/** Activity is known to this many milliseconds, and to a day where it is older: each message would be a write and an event. */
 const seenStep = 10 * 60 * 1000;
 const day = 24 * 60 * 60 * 1000;
 
@@ -46,7 +46,8 @@ function lastSeen(context: MessagingContext, before: number | null, seenAt: numb
   const at = Math.min(seenAt, now);
   // One that is ahead of our clock was noted by a clock that was wrong.
   const isGood = before !== null && before < now + day;
-  return isGood && at < before + seenStep ? before : at;
+  const step = now - at < day ? seenStep : day;
+  return isGood && at < before + step ? before : at;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
