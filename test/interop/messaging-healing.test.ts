@@ -3,6 +3,9 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { createStorageCrypto } from '../../src/main/app/storage-crypto.ts';
+import { keyFileVault } from '../../src/main/hosts/stdio/key-file-vault.ts';
+import { openProfile } from '../../src/main/storage/open-profile.ts';
 import type { Message } from '../../src/shared/model.ts';
 import type { Headless } from '../support/headless.ts';
 import { linked, type Pair, type PairOptions, type Person, startPair } from '../support/headless-pair.ts';
@@ -138,4 +141,50 @@ describe('an old copy of a profile that is put back', () => {
     expect((await ben.process.get('app.status', {})).notices).toEqual([]);
     expect(await bodies(anna, 'text')).toEqual(['one', 'two', 'three', 'four', 'five']);
   });
+});
+
+/** Opens the profile of a program that is closed, and forgets every session in it, as a damaged database would. */
+async function loseSessions(who: Person): Promise<void> {
+  const opened = await openProfile({
+    directory: folderOf(who),
+    vault: keyFileVault(join(folderOf(who), '..', 'key')),
+    passphrase: null,
+    crypto: await createStorageCrypto(),
+  });
+  if (!opened.ok) throw new Error(opened.error.code);
+  opened.value.store.sessions.clear();
+  opened.value.store.close();
+}
+
+describe('a session that one side lost', () => {
+  test.for([
+    ['through the server', true],
+    ['over a direct link', false],
+  ] as const)(
+    '%s: what could not be read is there in the end, once and in its place',
+    {
+      timeout: longEnough,
+    },
+    async ([, server], context) => {
+      const missing = server ? prosodyMissing() : null;
+      if (missing) context.skip(missing);
+      const { anna, ben } = await open({ server, nearby: !server });
+      await say(anna, ben, 'one');
+      await say(ben, anna, 'two');
+      await ben.process.stop();
+      await loseSessions(ben);
+      const sent = server ? await anna.process.send(anna.conversation, 'three') : null;
+      ben.process = ben.start();
+      if (!server) await Promise.all([linked(anna.process), linked(ben.process)]);
+      const { id } = sent ?? (await anna.process.send(anna.conversation, 'three'));
+      await anna.process.reaches(id, anna.conversation, ['on-device', 'read']);
+      await say(ben, anna, 'four');
+      await say(anna, ben, 'five');
+      for (const person of [anna, ben]) {
+        expect(await bodies(person, 'text')).toEqual(['one', 'two', 'three', 'four', 'five']);
+        expect(await bodies(person, 'undecryptable', 'gap')).toEqual([]);
+      }
+      expect(await bodies(ben, 'info')).toEqual(['The secure connection with a device of Anna was renewed.']);
+    },
+  );
 });
