@@ -143,9 +143,21 @@ export class Person {
   /** Reads the other side's code from a picture file; `shown` while the result is. */
   async readCode(name: string, file: string, shown: () => Promise<void> = async () => undefined): Promise<void> {
     await this.#driver.chooseFile('input[type="file"]', file);
-    await this.#driver.see('heading', new RegExp(`^${called(name)} is verified$`), patience);
+    await this.#isVerified(name);
     await shown();
     await this.closeVerification();
+  }
+
+  /** Reads it with the camera. */
+  async scanCode(name: string): Promise<void> {
+    await this.#click('button', 'Use the camera');
+    await this.#isVerified(name);
+    await this.closeVerification();
+  }
+
+  /** What one's own code says. */
+  async codeLink(): Promise<string> {
+    return (await this.#call('trust.ownUri', {})).uri;
   }
 
   async closeVerification(): Promise<void> {
@@ -201,6 +213,10 @@ export class Person {
 
   #type(name: string | RegExp, text: string): Promise<void> {
     return this.#driver.type(name, text, patience);
+  }
+
+  async #isVerified(name: string): Promise<void> {
+    await this.#driver.see('heading', new RegExp(`^${called(name)} is verified$`), patience);
   }
 
   async #mainWindow(): Promise<void> {

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Person } from '../../scripts/demo/person.ts';
+import { writeCameraFile } from '../support/code-picture.ts';
 import { type Display, noDisplayReason, startDisplay } from '../support/display.ts';
 import { ElectronWindow, electronExecutable } from '../support/electron-window.ts';
 import { freeUdpPort } from '../support/free-udp-port.ts';
 import { buildOnce } from '../support/window-build.ts';
+import { fakeDevices } from '../support/window-safety.ts';
 
 let reason: string | null = noDisplayReason;
 let executable = '';
@@ -31,7 +33,7 @@ afterAll(async () => {
 });
 
 /** Each on a screen of their own: a window that another one covers draws nothing. */
-async function open(name: string, words: readonly string[]): Promise<Person> {
+async function open(name: string, words: readonly string[], film: string | null = null): Promise<Person> {
   const display = await startDisplay();
   displays.push(display);
   const window = new ElectronWindow({
@@ -40,6 +42,7 @@ async function open(name: string, words: readonly string[]): Promise<Person> {
     profileDirectory: join(folder, name),
     environment: display.environment,
     words,
+    electronWords: film === null ? [] : [fakeDevices, `--use-file-for-fake-video-capture=${film}`],
   });
   const driver = await window.page();
   const close = async (): Promise<void> => {
@@ -48,11 +51,13 @@ async function open(name: string, words: readonly string[]): Promise<Person> {
   return new Person(name, { driver, close }, join(folder, 'pictures'));
 }
 
-test('two people verify each other by pictures of their codes', async (context) => {
+test('two people verify each other, by pictures of their codes and with the camera', async (context) => {
   if (reason !== null) context.skip(reason);
   mkdirSync(join(folder, 'pictures'));
   const words = ['--nearby', 'loopback', '--mdns-port', String(await freeUdpPort())];
-  const [ada, ben] = await Promise.all([open('Ada', words), open('Ben', words)]);
+  // Written once the code that the camera is to see is known.
+  const film = join(folder, 'film.y4m');
+  const [ada, ben] = await Promise.all([open('Ada', words), open('Ben', words, film)]);
   await Promise.all([ada.introduceThemselves(), ben.introduceThemselves()]);
   await Promise.all([ada.justNearby(), ben.justNearby()]);
   await ben.acceptInvitation(await ada.makeInvitation('invitation'));
@@ -70,6 +75,9 @@ test('two people verify each other by pictures of their codes', async (context) 
   await ada.lockSays('Verified');
   await ben.readCode('Ada', codeOfAda);
   await ben.lockSays('Verified');
+  writeCameraFile(film, await ada.codeLink());
+  await ben.openVerification();
+  await ben.scanCode('Ada');
 
   await ada.write('Ben', 'It is really you.');
   await ben.sees('It is really you.');
