@@ -3,7 +3,7 @@
  * (tmux), with folders of its own. What is asserted is what a person sees on its screen, what it wrote to its chat log, and
  * the XML in its debug log.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -37,6 +37,8 @@ export class Profanity {
   readonly jid: string;
   readonly #options: ProfanityOptions;
   readonly #socket: string;
+  /** The terminal is a process of its own that would outlive this one. */
+  readonly #endOnExit = () => void spawnSync('tmux', ['-S', this.#socket, 'kill-server']);
   #running = false;
 
   private constructor(options: ProfanityOptions) {
@@ -123,6 +125,7 @@ export class Profanity {
     for (const name of ['home', 'config', 'data']) mkdirSync(join(folder, name), { recursive: true });
     const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     const command = ['env', ...assignments, 'profanity', '-l', 'DEBUG', ...words];
+    process.on('exit', this.#endOnExit);
     // So tall that nothing a test waits for scrolls away.
     const size = ['-x', '200', '-y', '250'];
     await this.#tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'profanity', ...size, ...command);
@@ -221,7 +224,7 @@ export class Profanity {
     await this.type('/save');
     await this.type('/quit');
     await this.#until('ended', async () => ((await this.#alive()) ? null : true));
-    this.#running = false;
+    this.#ended();
   }
 
   async #alive(): Promise<boolean> {
@@ -239,8 +242,13 @@ export class Profanity {
     await this.sees(/logged in successfully/);
   }
 
-  async stop(): Promise<void> {
+  #ended(): void {
     this.#running = false;
+    process.off('exit', this.#endOnExit);
+  }
+
+  async stop(): Promise<void> {
+    this.#ended();
     await this.#tmux('kill-server').catch(() => {});
   }
 }
