@@ -6,6 +6,7 @@ import {
   decrypt,
   encrypt,
   identityOf,
+  maintainOwnDevice,
   ready,
   type SessionRecord,
   serializeRecord,
@@ -130,6 +131,66 @@ describe.each(['omemo2', 'omemo-legacy'] as const)('%s', (wire) => {
     expect(expectOk(alice.receive(bob.send(alice.bundle, text('b')))).identityKey).toEqual(bob.own.identityKey);
     expect(alice.send(bob.bundle, text('three')).keyExchange).toBe(false);
     expect(recordOf(alice).sessions[0]?.pending).toBeNull();
+  });
+
+  test('a key exchange that fits nothing of ours is refused, and uses nothing up', () => {
+    const [alice, bob] = [device(1), device(2)];
+    const envelope = alice.send(bob.bundle, text('one'));
+    const exchange = expectOk(wireOf(wire).readKeyExchange(envelope.data));
+    const { ephemeralKey } = exchange;
+    const elsewhere = expectOk(wireOf(wire).readKeyExchange(device(3).send(bob.bundle, text('other')).data)).message;
+    const { own } = bob;
+    for (const [change, expected] of [
+      [{ prekeyId: 4_000 }, 'encryption.unknown-prekey'],
+      [{ signedPrekeyId: 4_000 }, 'encryption.unknown-prekey'],
+      [{ ephemeralKey: ephemeralKey.with(31, (ephemeralKey[31] ?? 0) | 0x80) }, 'encryption.malformed'],
+      [{ ephemeralKey: new Uint8Array(32) }, 'encryption.forged'],
+      [{ ephemeralKey: device(4).bundle.signedPrekey }, 'encryption.forged'],
+      [{ message: new Uint8Array(0) }, 'encryption.malformed'],
+      [{ message: elsewhere }, 'encryption.forged'],
+    ] as const) {
+      const data = wireOf(wire).writeKeyExchange({ ...exchange, ...change }, 1);
+      expect(codeOf(bob.receive({ ...envelope, data })), Object.keys(change).join()).toBe(expected);
+      expect([bob.own === own, bob.record]).toEqual([true, null]);
+    }
+    // A week later the signed prekey has another in front of it.
+    bob.own = maintainOwnDevice(bob.own, systemRandom, 8 * 86_400_000) ?? bob.own;
+    expect(bob.own.signedPrekeys.map(({ id }) => id)).toEqual([2, 1]);
+    expect(expectOk(bob.receive(envelope)).content).toEqual(text('one'));
+    if (wire === 'omemo-legacy') return;
+    // An identity that is no point is not the one we know.
+    const data = wireOf(wire).writeKeyExchange({ ...exchange, identityKey: new Uint8Array(32) }, 1);
+    expect(codeOf(bob.receive({ ...envelope, data }))).toBe('encryption.mismatch');
+    expect(codeOf(decrypt(own, null, { ...envelope, data, senderDeviceId: 1 }, 0))).toBe('encryption.forged');
+  });
+
+  test('what comes again is said to come again, whatever an older session says to it', () => {
+    const [alice, bob] = meet(2);
+    // As if many had been sent and received.
+    const later = <T extends { readonly key: Uint8Array; readonly next: number }>(chain: T | null) =>
+      chain && { ...chain, next: chain.next + 5_000 };
+    const first = alice.send(bob.bundle, text('one'));
+    expectOk(bob.receive(first));
+    const [ofAlice] = recordOf(alice).sessions;
+    const [ofBob] = recordOf(bob).sessions;
+    if (!ofAlice || !ofBob) throw new Error('no session');
+    patch(alice, { ratchet: { ...ofAlice.ratchet, sending: later(ofAlice.ratchet.sending) } });
+    patch(bob, { ratchet: { ...ofBob.ratchet, receiving: later(ofBob.ratchet.receiving) } });
+    const next = alice.send(bob.bundle, text('two'));
+    expect(expectOk(bob.receive(next)).content).toEqual(text('two'));
+    expect(codeOf(bob.receive(next))).toBe('encryption.replayed');
+  });
+
+  test('a session that cannot go on fails for its device alone', () => {
+    const [alice, bob] = meet();
+    const [session] = recordOf(alice).sessions;
+    if (!session) throw new Error('no session');
+    patch(alice, { ratchet: { ...session.ratchet, sending: null, remote: new Uint8Array(32) } });
+    const target = { deviceId: bob.own.deviceId, record: alice.record, bundle: bob.bundle };
+    const fresh = { ...target, record: null };
+    const { keys, failures } = encrypt(alice.own, [target, fresh], text('x'), systemRandom, wire);
+    expect(failures.map(({ index, error }) => [index, error.code])).toEqual([[0, 'encryption.forged']]);
+    expect(keys).toHaveLength(1);
   });
 
   test('a repeated key exchange belongs to the session it made, not to one we began with the same key', () => {

@@ -312,8 +312,16 @@ describe.each([wireOmemo2, wireLegacy])('$name', (wire) => {
     if (!signed || !prekey) throw new Error('no such prekey');
     const info = wire.keyAgreementInfo;
     const secret = expectOk(agreeAsResponder(ownBob.identitySeed, signed, prekey, identityKey, ephemeralKey, info));
+    const material = hkdf(ZERO, payloadKey, utf8('OMEMO Payload'), 80);
+    const tag =
+      wire === wireOmemo2
+        ? hmacSha256(material.subarray(32, 64), envelope.payload ?? ZERO).subarray(0, 16)
+        : encryptGcm(payloadKey, envelope.iv ?? ZERO, utf8('content')).tag;
+    const chainKey = hkdf(secret, sharedSecret(ratchet, signed.publicKey) ?? ZERO, wire.ratchet.rootInfo, 64).slice(32);
+    const messageKey = hmacSha256(chainKey, Uint8Array.of(1));
+    const secrets = [secret, messageKey, concat(payloadKey, tag)];
     const atBob = overwrittenBy(() => expect(bob.receive(envelope).ok).toBe(true));
-    // With the key comes its tag.
-    expect([atBob(secret), atBob(payloadKey, true)]).toEqual([true, true]);
+    expect(secrets.map((each) => wasOverwritten(each))).toEqual([true, true, true]);
+    expect(secrets.map((each) => atBob(each))).toEqual([true, true, true]);
   });
 });
