@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { Contact, Device, DeviceRef } from '../../src/shared/model.ts';
 import type { Headless } from '../support/headless.ts';
+import { startPair } from '../support/headless-pair.ts';
 import { befriend, OmemoStage, ownDevices } from '../support/omemo-stage.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
@@ -255,4 +256,19 @@ test('receipts and read markers in clear with a client of the older OMEMO, only 
   expect((await bothy.history(conversation)).find((message) => message.id === silent.id)?.state).toBe('on-server');
   expect((await bothy.history(conversation)).find((message) => message.id === mine.id)?.state).toBe('on-server');
   expect(received()).toHaveLength(before);
+});
+
+test('without any server a name is learned from the device itself, when the direct link comes up', {
+  timeout: longEnough,
+}, async () => {
+  const pair = await startPair({ server: false, nearby: true });
+  stage().atEnd(() => pair.close());
+  const { anna, ben } = pair;
+  await ben.process.stop();
+  const device = await own(anna.process);
+  await anna.process.get('devices.rename', { ref: device.ref, label: 'By the fire' });
+  ben.process = ben.start();
+  const seen = await deviceOfContact(ben.process, device.deviceId, ({ label }) => label === 'By the fire');
+  expect(seen).toMatchObject({ active: true, receives: true, encryption: 'omemo2' });
+  expect(seen.lastSeenAt).not.toBeNull();
 });
