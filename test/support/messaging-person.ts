@@ -135,7 +135,7 @@ export class MessagingPerson {
     this.speaker = new Speaker(this.context, this.outbox, this.directory);
     this.trust = new Trust(this.context, this.directory, this.outbox);
     this.codes = new TrustCodes(this.context, this.directory, this.trust);
-    this.care = new SessionCare(this.context, this.directory, this.outbox);
+    this.care = new SessionCare(this.context, this.directory, this.outbox, signal);
     this.gaps = new Gaps(this.context, signal);
     this.reader = new EnvelopeReader(this.context, this.outbox, this.gaps);
     this.inbox = new Inbox(this.context, this.directory, this.care, this.reader);

@@ -115,7 +115,7 @@ export class RunningProfile {
     this.trust = new Trust(context, this.directory, this.outbox);
     this.trustCodes = new TrustCodes(context, this.directory, this.trust);
     const gaps = new Gaps(context, signal);
-    const care = new SessionCare(context, this.directory, this.outbox);
+    const care = new SessionCare(context, this.directory, this.outbox, signal);
     const reader = new EnvelopeReader(context, this.outbox, gaps);
     const inbox = new Inbox(context, this.directory, care, reader);
     this.#care = care;

@@ -23,6 +23,7 @@ const day = 24 * 60 * 60 * 1000;
 /** Sessions found broken while the archive was read that are looked after then; the others at their next message. */
 const maxBroken = 500;
 const maxRequests = 200;
+const askAgain = 5 * 60_000;
 
 interface Device {
   readonly contactId: ContactId;
@@ -35,6 +36,8 @@ export class SessionCare {
   readonly #context: MessagingContext;
   readonly #mail: DeviceMail;
   readonly #lost: LostMessages;
+  readonly #signal: AbortSignal;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   /** Due once the archive has been read: answering each archived key exchange would only make noise. */
   readonly #due = new Map<string, Device>();
   readonly #broken = new Map<string, Device>();
@@ -45,8 +48,10 @@ export class SessionCare {
   /** When receipts and markers were said again to a device that could not read some. */
   readonly #signsSaid = new Map<string, number>();
 
-  constructor(context: MessagingContext, directory: KeyDirectory, outbox: Outbox) {
+  constructor(context: MessagingContext, directory: KeyDirectory, outbox: Outbox, signal: AbortSignal) {
     this.#context = context;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => clearTimeout(this.#retry));
     this.#mail = { directory, outbox };
     this.#lost = new LostMessages(context);
     outbox.onSignsUnreadable = (contactId, devices) => {
@@ -142,11 +147,20 @@ export class SessionCare {
     this.#healing.set(name, 'running');
     this.#healNow(device)
       .catch(() => this.#context.log('warn', 'session-not-repaired'))
-      .finally(() => {
+      .then(() => {
         const again = this.#healing.get(name) === 'again';
         this.#healing.delete(name);
         if (again) this.#heal(device);
+        else this.#retryLater();
       });
+  }
+
+  /** The device could not be asked (no keys to be had, no way to it): again by itself, if nothing brings it about sooner. */
+  #retryLater(): void {
+    clearTimeout(this.#retry);
+    if (this.#signal.aborted || this.#lost.devices().length === 0) return;
+    this.#retry = setTimeout(() => this.#askWhatIsLeft(() => true), askAgain);
+    this.#retry.unref();
   }
 
   async #healNow(device: Device): Promise<void> {
