@@ -23,6 +23,7 @@ export const trust = {
     title: 'Their code',
     titleSelf: 'The code of your other device',
     where: 'They find it where you see yours; in other apps, look for “OMEMO” and “QR code”.',
+    whereSelf: 'Open the same page there; in other apps, look for “OMEMO” and “QR code”.',
     useCamera: 'Use the camera',
     stopCamera: 'Turn the camera off',
     otherCamera: 'Other camera',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lockOf } from '../../../src/renderer/features/chat/lock.ts';
-import { standingOf, waitingForCheck } from '../../../src/renderer/features/devices/device-standing.ts';
+import { effectiveTrust, standingOf, waitingForCheck } from '../../../src/renderer/features/devices/device-standing.ts';
 import { linkKind } from '../../../src/renderer/features/trust/trust-link.ts';
 import type { Contact, ContactId, Conversation, Device, Encryption } from '../../../src/shared/model.ts';
 import { fakeDevice } from '../../support/fake-bridge.ts';
@@ -62,6 +62,12 @@ describe('what a device gets', () => {
     ['unreachable', { trust: 'verified', receives: false }],
   ] as const)('%s: %o', (standing, change) => {
     expect(standingOf(device(change))).toBe(standing);
+  });
+
+  it('is not called trusted where the strict policy holds it back', () => {
+    expect(effectiveTrust(device({ trust: 'blind' }))).toBe('blind');
+    expect(effectiveTrust(device({ trust: 'blind', receives: false }))).toBe('undecided');
+    expect(effectiveTrust(device({ trust: 'verified' }))).toBe('verified');
   });
 
   it('waits for the person only where they can do something', () => {

@@ -11,7 +11,7 @@ import { Button } from '../../ui/button.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import { Name } from '../../ui/name.tsx';
 import { Problem } from '../../ui/problem.tsx';
-import { deviceName, type Standing, standingOf } from './device-standing.ts';
+import { deviceName, effectiveTrust, type Standing, standingOf } from './device-standing.ts';
 import { Fingerprint } from './fingerprint.tsx';
 import { TrustBadge } from './trust-badge.tsx';
 import './devices.css';
@@ -56,7 +56,7 @@ function DeviceItem({ owner, device }: { owner: ContactId; device: Device }) {
         {standing === 'gets' ? words.gets.messages : words.gets[standing]}
       </p>
       <p className="device-facts muted small">
-        {device.fingerprint === null ? null : <TrustBadge trust={device.trust} />}
+        {device.fingerprint === null ? null : <TrustBadge trust={effectiveTrust(device)} />}
         {standing === 'gets' ? (
           <span title={device.encryption === 'omemo2' ? words.newerMeans : words.olderMeans}>
             {device.encryption === 'omemo2' ? words.newer : words.older}

@@ -1,5 +1,5 @@
 /** What a device gets of what is written now, and why not. Pure. */
-import type { Contact, Device } from '../../../shared/model.ts';
+import type { Contact, Device, TrustState } from '../../../shared/model.ts';
 import { devices as words } from '../../i18n/devices.ts';
 import { cleanLine } from '../../ui/clean-text.ts';
 
@@ -11,6 +11,11 @@ export function standingOf(device: Device): Standing {
   if (!device.active) return 'notUsed';
   if (device.fingerprint === null) return 'noKey';
   return device.trust === 'verified' ? 'unreachable' : 'unchecked';
+}
+
+/** As the policy takes it now: under the strict one, first use is no check. */
+export function effectiveTrust(device: Device): TrustState {
+  return standingOf(device) === 'unchecked' ? 'undecided' : device.trust;
 }
 
 /** Devices that get nothing only because the person has not checked them yet. */

@@ -12,7 +12,7 @@ import { Button, IconButton } from '../../ui/button.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import { Name } from '../../ui/name.tsx';
 import { Problem } from '../../ui/problem.tsx';
-import { deviceName, standingOf } from './device-standing.ts';
+import { deviceName, effectiveTrust, standingOf } from './device-standing.ts';
 import { Fingerprint } from './fingerprint.tsx';
 import { RemoveDevices } from './remove-devices.tsx';
 import { RenameDevice } from './rename-device.tsx';
@@ -51,7 +51,7 @@ export function OwnDevice({ device }: { device: Device }) {
             {standing === 'gets' ? words.page.mayDo.copy : words.page.mayDo[standing]}
           </p>
           <p className="device-facts muted small">
-            {device.fingerprint === null ? null : <TrustBadge trust={device.trust} />}
+            {device.fingerprint === null ? null : <TrustBadge trust={effectiveTrust(device)} />}
             {standing === 'gets' && device.encryption === 'omemo-legacy' ? (
               <span title={words.olderMeans}>{words.older}</span>
             ) : null}

@@ -8,7 +8,7 @@ import { useAsk } from '../../state/use-ask.ts';
 import { Button } from '../../ui/button.tsx';
 import { Name } from '../../ui/name.tsx';
 import { Problem } from '../../ui/problem.tsx';
-import { deviceName } from '../devices/device-standing.ts';
+import { deviceName, effectiveTrust } from '../devices/device-standing.ts';
 import { Fingerprint } from '../devices/fingerprint.tsx';
 import { TrustBadge } from '../devices/trust-badge.tsx';
 
@@ -74,7 +74,7 @@ function Theirs({ device, focused }: { device: Device; focused: boolean }) {
     <li ref={item} className="compare-device" data-focused={focused || undefined}>
       <div className="device-head">
         <Name className="device-name">{name}</Name>
-        <TrustBadge trust={device.trust} />
+        <TrustBadge trust={effectiveTrust(device)} />
       </div>
       <Fingerprint fingerprint={device.fingerprint} />
       {device.trust === 'distrusted' ? (

@@ -11,6 +11,8 @@ import { type CameraTrouble, useCamera } from './use-camera.ts';
 
 interface ScanTheirsProps {
   readonly title: string;
+  /** Where the other side finds it. */
+  readonly where: string;
   /** Text of a code or a link, whatever it says; false: go on looking. */
   readonly onText: (text: string) => boolean;
   /** What was wrong with what was found last. */
@@ -30,7 +32,7 @@ const pictureTrouble = {
   'not-a-picture': { what: words.notACode.unreadable, action: words.notACode.unreadableAction },
 };
 
-export function ScanTheirs({ title, onText, problem, onNewTry }: ScanTheirsProps) {
+export function ScanTheirs({ title, where, onText, problem, onNewTry }: ScanTheirsProps) {
   const video = useRef<HTMLVideoElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const [reading, setReading] = useState(false);
@@ -97,7 +99,7 @@ export function ScanTheirs({ title, onText, problem, onNewTry }: ScanTheirsProps
       <h3 id="their-code" className="code-title">
         {title}
       </h3>
-      <p className="code-hint muted small">{words.theirs.where}</p>
+      <p className="code-hint muted small">{where}</p>
       <div className="code-frame" data-dropping={dropping || undefined} data-live={camera.state === 'on' || undefined}>
         {camera.state === 'on' ? (
           <video ref={video} className="camera" muted playsInline aria-label={words.theirs.preview} />

@@ -89,6 +89,7 @@ export function VerifyDialog({ owner, device, onClose }: VerifyDialogProps) {
           <MyCode name={name} />
           <ScanTheirs
             title={name === null ? words.theirs.titleSelf : words.theirs.title}
+            where={name === null ? words.theirs.whereSelf : words.theirs.where}
             onText={onText}
             onNewTry={again}
             problem={
