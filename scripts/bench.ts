@@ -14,7 +14,7 @@ const suites: Record<string, () => Promise<readonly Measurement[]>> = {
   server: async () => [await (await import('./bench/latency.ts')).benchServerLatency()],
   failover: async () => (await import('./bench/failover.ts')).benchFailover(),
   window: async () => (await import('./bench/window.ts')).benchWindow(),
-  archive: async () => [await (await import('./bench/archive.ts')).benchArchive()],
+  archive: async () => (await import('./bench/archive.ts')).benchArchive(),
 };
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } });

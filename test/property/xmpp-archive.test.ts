@@ -43,11 +43,12 @@ describe('catching up from the archive', () => {
     timeout: 120_000,
   }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 30 }), async (actions) => {
+      fc.asyncProperty(fc.array(action, { maxLength: 30 }), fc.boolean(), async (actions, wholePages) => {
         const server = new FakeXmppServer();
         const client = new TestClient({
           jid: OWN,
           password: 'x',
+          wholePages,
           makeStream: ({ credentials }) => server.connect(credentials.password),
         });
         const taken = new Set<string>();

@@ -72,6 +72,8 @@ export class MessagingPerson {
   /** The account's transport while signed in; see memory-server.ts. */
   account: Transport | null = null;
   catchingUp = false;
+  /** Told of every place where fault tests kill the process. */
+  onCrashPoint: (name: string) => void = () => {};
   mayEncrypt = true;
   /** Every stanza that left, as bytes. */
   readonly sent: string[] = [];
@@ -122,7 +124,7 @@ export class MessagingPerson {
       now,
       random: nearbyCrypto.randomBytes,
       log: () => {},
-      crashPoint: () => {},
+      crashPoint: (name) => this.onCrashPoint(name),
       xmpp: () => this.account,
       direct: () => this.#transport,
       catchingUp: () => this.catchingUp,

@@ -15,6 +15,8 @@ export interface ClientOptions {
   readonly state?: string;
   /** Instead of a real stream. */
   readonly makeStream?: StreamFactory;
+  /** Takes pages of the archive whole, as the application does. */
+  readonly wholePages?: boolean;
 }
 
 export class TestClient {
@@ -35,8 +37,10 @@ export class TestClient {
   onStanza: (incoming: IncomingStanza) => Promise<void> = async () => {};
   onRequest: RequestHandler = async () => fail('stanza.error', 'not understood');
   readonly #waiting = new Set<() => void>();
+  readonly #wholePages: boolean;
 
   constructor(options: ClientOptions) {
+    this.#wholePages = options.wholePages ?? false;
     this.jid = options.jid as BareJid;
     this.cursor = options.cursor ?? null;
     this.state = options.state ?? '';
@@ -89,17 +93,26 @@ export class TestClient {
           this.#check();
         },
         onReach: () => this.#check(),
-        onStanza: async (incoming) => {
-          await this.onStanza(incoming);
-          if (incoming.arrival.archiveId !== null) this.cursor = incoming.arrival.archiveId;
-          this.received.push(incoming);
-          this.#check();
-        },
+        onStanza: (incoming) => this.#take(incoming),
+        ...(this.#wholePages
+          ? {
+              onStanzas: async (page: readonly IncomingStanza[]) => {
+                for (const incoming of page) await this.#take(incoming);
+              },
+            }
+          : {}),
         onRequest: (request, arrival) => this.onRequest(request, arrival),
       },
       this.abort.signal,
     );
     return this;
+  }
+
+  async #take(incoming: IncomingStanza): Promise<undefined> {
+    await this.onStanza(incoming);
+    if (incoming.arrival.archiveId !== null) this.cursor = incoming.arrival.archiveId;
+    this.received.push(incoming);
+    this.#check();
   }
 
   /** Signed in, roster known, archive caught up. */

@@ -25,6 +25,7 @@ export interface AccountCallbacks {
   readonly onCaughtUp: () => void;
   readonly onBounce: (messageId: string, from: BareJid, error: AppError) => void;
   readonly onStanza: StanzaHandler;
+  readonly onStanzas: NonNullable<TransportEvents['onStanzas']>;
 }
 
 export class Account {
@@ -186,6 +187,10 @@ export class Account {
       onStanza: async (incoming) => {
         await stored;
         return await this.#callbacks.onStanza(incoming);
+      },
+      onStanzas: async (incoming) => {
+        await stored;
+        await this.#callbacks.onStanzas(incoming);
       },
       onRequest: async () => fail('stanza.not-found', 'There is nothing to answer.'),
     };

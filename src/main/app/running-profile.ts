@@ -173,6 +173,7 @@ export class RunningProfile {
         },
         onBounce: (messageId, from, error) => this.outbox.bounced(messageId as MessageId, from, error),
         onStanza: (incoming) => inbox.take(incoming),
+        onStanzas: (incoming) => inbox.takeAll(incoming),
       },
       options.xmppOverride,
     );

@@ -29,6 +29,8 @@ const maxDevicesOfStranger = 10;
 const maxAwaited = 200;
 /** Milliseconds of work after which others get a turn: thousands of archived messages come in without a pause. */
 const slice = 8;
+/** So many archived messages share a transaction at least: on a slow computer, too, the disk is waited for seldom. */
+const fewestAtOnce = 10;
 type Decrypted = Extract<ReturnType<MessageCipher['decrypt']>, { ok: true }>['value'];
 
 export class Inbox {
@@ -53,22 +55,57 @@ export class Inbox {
 
   /** Resolves when the stanza is durably dealt with. */
   async take({ stanza, arrival }: IncomingStanza): Promise<Taking> {
-    if (performance.now() - this.#sliceBegan > slice) {
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#sliceBegan = performance.now();
-    }
-    if (stanza.getName() !== 'message' || stanza.attrs['type'] === 'error') return 'taken';
-    if (this.#directory.handleEvent(stanza, arrival)) return 'taken';
+    await this.#turn();
+    if (!this.#isMessage({ stanza, arrival })) return 'taken';
     this.#context.crashPoint('inbox.received');
-    const taking = inTransaction(this.#context, (after) => {
-      const made = this.#takeMessage(stanza, arrival, after);
-      // The transport gives an archive id only where everything before it was taken.
-      if (arrival.archiveId !== null) this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
-      this.#context.crashPoint('inbox.before-commit');
-      return made;
-    });
+    const taking = inTransaction(this.#context, (after) => this.#takeInside({ stanza, arrival }, after));
     this.#context.crashPoint('inbox.committed');
     return taking;
+  }
+
+  /**
+   * A page of an archive: as many in one transaction as fit into one turn, since what a commit costs is the same for one
+   * and for twenty. Resolves when all are durably dealt with; rejects at the first that could not be.
+   */
+  async takeAll(incoming: readonly IncomingStanza[]): Promise<void> {
+    const messages = incoming.filter((one) => this.#isMessage(one));
+    for (let from = 0; from < messages.length; ) {
+      await this.#turn();
+      this.#context.crashPoint('inbox.received');
+      from = inTransaction(this.#context, (after) => this.#takeSome(messages, from, after));
+      this.#context.crashPoint('inbox.committed');
+    }
+  }
+
+  /** Takes what one turn allows; the index of the next. */
+  #takeSome(messages: readonly IncomingStanza[], from: number, after: AfterCommit): number {
+    let next = from;
+    for (const message of messages.slice(from)) {
+      this.#takeInside(message, after);
+      next += 1;
+      if (next - from >= fewestAtOnce && performance.now() - this.#sliceBegan > slice) break;
+    }
+    return next;
+  }
+
+  #takeInside({ stanza, arrival }: IncomingStanza, after: AfterCommit): Taking {
+    const taking = this.#takeMessage(stanza, arrival, after);
+    // The transport gives an archive id only where everything before it was taken.
+    if (arrival.archiveId !== null) this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
+    this.#context.crashPoint('inbox.before-commit');
+    return taking;
+  }
+
+  /** Others get a turn when the present one has lasted long enough. */
+  async #turn(): Promise<void> {
+    if (performance.now() - this.#sliceBegan <= slice) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#sliceBegan = performance.now();
+  }
+
+  #isMessage({ stanza, arrival }: IncomingStanza): boolean {
+    if (stanza.getName() !== 'message' || stanza.attrs['type'] === 'error') return false;
+    return !this.#directory.handleEvent(stanza, arrival);
   }
 
   #takeMessage(stanza: Element, arrival: Arrival, after: AfterCommit): Taking {

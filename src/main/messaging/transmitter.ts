@@ -35,6 +35,17 @@ export interface TransmitterCallbacks {
   readonly sentAgain: (entry: OutboxEntry, devices: readonly DeviceId[], after: AfterCommit) => void;
 }
 
+/** A transmission that went well and is not recorded yet. */
+interface Transmitted {
+  readonly entry: OutboxEntry;
+  readonly way: Way;
+  readonly outcome: SendOutcome;
+  /** The devices it was for. */
+  readonly asked: readonly DeviceId[];
+  /** It may be transmitted this way again. */
+  readonly release: () => void;
+}
+
 export class Transmitter {
   readonly #context: MessagingContext;
   readonly #signal: AbortSignal;
@@ -43,6 +54,7 @@ export class Transmitter {
   readonly #unreadable: TransmitterCallbacks['unreadable'];
   readonly #sentAgain: TransmitterCallbacks['sentAgain'];
   readonly #inFlight = new Map<ContactId, number>();
+  #transmitted: Transmitted[] = [];
 
   constructor(context: MessagingContext, signal: AbortSignal, timers: WakeTimers, callbacks: TransmitterCallbacks) {
     this.#context = context;
@@ -51,6 +63,8 @@ export class Transmitter {
     this.#wake = callbacks.wake;
     this.#unreadable = callbacks.unreadable;
     this.#sentAgain = callbacks.sentAgain;
+    // The store is closed next.
+    signal.addEventListener('abort', () => this.#record(), { once: true });
   }
 
   /** Starts whatever transmissions are possible now; their outcomes come back by themselves. */
@@ -110,36 +124,72 @@ export class Transmitter {
     if (entry.row.kind === 'text' && way !== 'self') showTransmitting(this.#context, entry.row.messageId);
     this.#context.crashPoint('outbox.transmitting');
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(sendTimeout)]);
+    const release = (): void => {
+      entry.busy.delete(way);
+      entry.choice = null;
+      count(-1);
+    };
     send(signal)
-      .finally(() => {
-        entry.busy.delete(way);
-        entry.choice = null;
-        count(-1);
+      .catch((error: unknown) => {
+        release();
+        throw error;
       })
       .then((outcome) => {
-        if (this.#signal.aborted) return;
-        if (outcome.ok) this.#succeeded(entry, way, outcome.value, devices);
-        else this.#failed(entry, outcome.error, devices);
+        if (outcome.ok && !this.#signal.aborted) {
+          this.#succeeded({ entry, way, outcome: outcome.value, asked: devices, release });
+          return;
+        }
+        release();
+        if (!outcome.ok && !this.#signal.aborted) this.#failed(entry, outcome.error, devices);
       })
-      .catch((error: unknown) => {
-        this.#context.log('error', 'transmission-broke', {
-          reason: traceOf(error),
-        });
-        this.backOff(entry);
-      });
+      .catch((error: unknown) => this.#broke(entry, error));
   }
 
-  #succeeded(entry: OutboxEntry, way: Way, outcome: SendOutcome, asked: readonly DeviceId[]): void {
+  #broke(entry: OutboxEntry, error: unknown): void {
+    this.#context.log('error', 'transmission-broke', {
+      reason: traceOf(error),
+    });
+    this.backOff(entry);
+  }
+
+  /** Recorded together with whatever else this turn brings: a commit waits for the disk, however much is in it. */
+  #succeeded(transmitted: Transmitted): void {
     this.#context.crashPoint('outbox.transmitted');
-    if (!this.#context.store.outbox.get(entry.row.id)) return;
-    if (way === 'server' && entry.returned) {
-      this.#wake(entry.row.contactId);
+    if (this.#transmitted.push(transmitted) === 1) setImmediate(() => this.#record());
+  }
+
+  #record(): void {
+    const transmitted = this.#transmitted;
+    if (transmitted.length === 0) return;
+    this.#transmitted = [];
+    for (const { release } of transmitted) release();
+    try {
+      const recorded = inTransaction(this.#context, (after) =>
+        transmitted.filter((one) => this.#recordOne(one, after)),
+      );
+      this.#context.crashPoint('outbox.recorded');
+      for (const one of recorded) this.#lookAfter(one);
+    } catch (error) {
+      for (const { entry } of transmitted) this.#broke(entry, error);
       return;
     }
+    for (const { entry } of transmitted) this.#wake(entry.row.contactId);
+  }
+
+  /** Those who did not answer are sent it again, those who could not read it get it anew. */
+  #lookAfter({ entry, outcome, asked }: Transmitted): void {
+    if (outcome.kind !== 'acknowledged') return;
+    const unreadable = outcome.unreadable ?? [];
+    if (outcome.devices.length + unreadable.length < asked.length) this.backOff(entry);
+    if (unreadable.length > 0) this.#unreadable(entry, unreadable);
+  }
+
+  /** False: meanwhile it is no longer so, or nobody wants to know. */
+  #recordOne({ entry, way, outcome, asked }: Transmitted, after: AfterCommit): boolean {
+    if (!this.#context.store.outbox.get(entry.row.id) || (way === 'server' && entry.returned)) return false;
     const acknowledged = outcome.kind === 'acknowledged';
     const route: RouteKind = way === 'direct' ? 'direct' : 'server';
     const devices = acknowledged ? outcome.devices : asked;
-    const unreadable = acknowledged ? (outcome.unreadable ?? []) : [];
     const changed = entry.targets.flatMap((target): OutboxTarget[] => {
       if (target.state === 'done') return [];
       // What the server takes reaches our own devices too, as a carbon or as their own copy.
@@ -149,24 +199,19 @@ export class Transmitter {
     });
     if (!acknowledged) entry.acceptedAt = this.#context.now();
     entry.attempts = 0;
-    inTransaction(this.#context, (after) => {
-      this.setTargets(entry, changed, after);
-      // Goes with what finished it: a commit of its own would only cost another wait for the disk.
-      if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
-      if (way === 'self' || devices.length === 0) return;
-      if (acknowledged && entry.stanzaId !== entry.row.messageId) this.#sentAgain(entry, devices, after);
-      recordDelivery(
-        this.#context,
-        after,
-        entry.row.messageId,
-        { type: acknowledged ? 'device-acknowledged' : 'server-accepted' },
-        { targets: entry.targets },
-      );
-    });
-    this.#context.crashPoint('outbox.recorded');
-    if (acknowledged && devices.length + unreadable.length < asked.length) this.backOff(entry);
-    if (unreadable.length > 0) this.#unreadable(entry, unreadable);
-    this.#wake(entry.row.contactId);
+    this.setTargets(entry, changed, after);
+    // Goes with what finished it: a commit of its own would only cost another wait for the disk.
+    if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
+    if (way === 'self' || devices.length === 0) return true;
+    if (acknowledged && entry.stanzaId !== entry.row.messageId) this.#sentAgain(entry, devices, after);
+    recordDelivery(
+      this.#context,
+      after,
+      entry.row.messageId,
+      { type: acknowledged ? 'device-acknowledged' : 'server-accepted' },
+      { targets: entry.targets },
+    );
+    return true;
   }
 
   #failed(entry: OutboxEntry, error: AppError, asked: readonly DeviceId[]): void {

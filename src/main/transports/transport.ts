@@ -82,6 +82,11 @@ export interface TransportEvents {
   /** What `reach` answers may have changed for this address (null: for all). */
   readonly onReach: (address: Address | null) => void;
   readonly onStanza: StanzaHandler;
+  /**
+   * Several at once, oldest first (a page of an archive); without it `onStanza` is given one after the other. All are
+   * durably dealt with when it resolves. Rejecting means: some were not, let all come again.
+   */
+  readonly onStanzas?: (incoming: readonly IncomingStanza[]) => Promise<void>;
   readonly onRequest: RequestHandler;
 }
 

@@ -20,14 +20,12 @@
  */
 import type { AppError, Result } from '../../../shared/errors.ts';
 import type { ArchivedUpTo } from './account-state.ts';
-import type { ArchivePage, ArchiveResult, PagePosition } from './archive-page.ts';
+import type { ArchivePage, PagePosition } from './archive-page.ts';
 import type { Taken } from './incoming-message.ts';
 
 const MAX_HELD = 200;
 /** Archive ids remembered after a catch-up, for the live copy of a message that a page already brought. */
 const MAX_RECENT = 200;
-/** Longest stretch of work before other events get a turn. */
-const SLICE_MS = 8;
 
 export interface ArchiveSource {
   readonly cursor: () => string | null;
@@ -39,6 +37,8 @@ export interface ArchiveSource {
    * over: false means without the archive id.
    */
   readonly deliver: (message: Taken, keepsId: () => boolean) => Promise<void>;
+  /** Likewise the messages of a page, which all carry archive ids; rejects when not all were taken. */
+  readonly deliverPage: (messages: readonly Taken[]) => Promise<void>;
   /** A live message was not taken: the archive has it, catch up again later. */
   readonly missed: () => void;
   readonly progress: (stored: number) => void;
@@ -49,6 +49,14 @@ export type CatchUpOutcome =
   /** Superseded by a newer session. */
   | { readonly kind: 'superseded' }
   | { readonly kind: 'failed'; readonly error: AppError | null };
+
+/** A page that was asked for, and what was true when it was. */
+interface Asked {
+  readonly page: Promise<Result<ArchivePage>>;
+  readonly position: PagePosition;
+  readonly coversPresence: boolean;
+  readonly letGo: number;
+}
 
 type Mode = 'attached' | 'holding' | 'detached';
 
@@ -128,46 +136,50 @@ export class ArchiveCatchUp {
   }
 
   async #pages(run: number, announce: () => void): Promise<CatchUpOutcome> {
-    let position = this.#start();
-    let announced = false;
+    let asked = this.#ask(this.#start(), false);
+    announce();
     let stored = 0;
     let time = this.#source.archived()?.time ?? null;
     for (;;) {
-      const coversPresence = announced;
-      const letGo = this.#letGo;
-      const pending = this.#source.fetch(position);
-      if (!announced) announce();
-      announced = true;
-      const page = await pending;
+      const { position, coversPresence, letGo } = asked;
+      const page = await asked.page;
       if (run !== this.#run) return { kind: 'superseded' };
       if (!page.ok) {
         const next = this.#fallback(position, page.error);
         if (next === null) return { kind: 'failed', error: page.error };
-        position = next;
+        asked = this.#ask(next, true);
         continue;
       }
-      for await (const result of this.#inTurns(page.value.results)) {
-        if (run !== this.#run) return { kind: 'superseded' };
-        const { archiveId, message } = result;
-        try {
-          if (message !== null) await this.#source.deliver(message, () => true);
-        } catch {
-          // not taken: it and all after it come again
-          return { kind: 'failed', error: null };
-        }
+      const { results, last, complete } = page.value;
+      const stuck = last !== null && position.kind === 'after' && position.archiveId === last;
+      const next = following(position, last);
+      // the server looks for the next page while this one is being stored
+      const ahead = stuck || complete ? null : this.#ask(next, true);
+      try {
+        await this.#source.deliverPage(results.flatMap(({ message }) => message ?? []));
+      } catch {
+        // not taken: it and all after it come again
+        return { kind: 'failed', error: null };
+      }
+      if (run !== this.#run) return { kind: 'superseded' };
+      for (const { archiveId, message } of results) {
         this.#remember(archiveId);
         time = message?.delayedSince ?? time;
-        this.#source.progress(++stored);
       }
-      const { last, complete } = page.value;
-      const stuck = last !== null && position.kind === 'after' && position.archiveId === last;
-      if (last !== null) position = { kind: 'after', archiveId: last };
-      // the archive was empty: what is in it from now on is all new
-      else if (position.kind === 'newest') position = { kind: 'oldest' };
+      stored += results.length;
+      if (results.length > 0) this.#source.progress(stored);
       if (stuck || (complete && coversPresence && this.#letGo === letGo)) {
-        return { kind: 'done', archived: { last: position.kind === 'after' ? position.archiveId : null, time } };
+        return { kind: 'done', archived: { last: next.kind === 'after' ? next.archiveId : null, time } };
       }
+      asked = ahead ?? this.#ask(next, true);
     }
+  }
+
+  #ask(position: PagePosition, coversPresence: boolean): Asked {
+    const page = this.#source.fetch(position);
+    // if nobody comes to hear of it any more, it need not be told
+    page.catch(() => {});
+    return { page, position, coversPresence, letGo: this.#letGo };
   }
 
   /** Of an account that is new here only the newest page is taken; of one whose archive was empty, everything since. */
@@ -183,17 +195,6 @@ export class ArchiveCatchUp {
     if (error.code !== 'stanza.not-found' || position.kind === 'newest') return null;
     const time = position.kind === 'after' ? (this.#source.archived()?.time ?? null) : null;
     return time === null ? { kind: 'newest' } : { kind: 'since', time };
-  }
-
-  async *#inTurns(results: readonly ArchiveResult[]): AsyncGenerator<ArchiveResult> {
-    let since = performance.now();
-    for (const result of results) {
-      if (performance.now() - since > SLICE_MS) {
-        await new Promise((resolve) => setImmediate(resolve));
-        since = performance.now();
-      }
-      yield result;
-    }
   }
 
   #keep(archiveId: string, message: Taken): void {
@@ -218,4 +219,11 @@ export class ArchiveCatchUp {
     this.#held.clear();
     await Promise.all(held.map((message) => this.#handOver(message)));
   }
+}
+
+/** Where to go on after a page of which `last` is the last. */
+function following(position: PagePosition, last: string | null): PagePosition {
+  if (last !== null) return { kind: 'after', archiveId: last };
+  // the archive was empty: what is in it from now on is all new
+  return position.kind === 'newest' ? { kind: 'oldest' } : position;
 }

@@ -25,6 +25,7 @@ export interface SessionContext {
   readonly archived: () => ArchivedUpTo | null;
   readonly stream: () => XmppStream;
   readonly deliver: (message: Taken, keepsId: () => boolean) => Promise<void>;
+  readonly deliverPage: (messages: readonly Taken[]) => Promise<void>;
   readonly onRoster: () => void;
   readonly onCatchUp: (stored: number | null) => void;
   readonly onCaughtUp: (archived: ArchivedUpTo) => void;
@@ -48,6 +49,7 @@ export class Session {
       archived: context.archived,
       fetch: (position) => this.#pages.fetch(position, context.account, (iq) => this.#request(iq)),
       deliver: context.deliver,
+      deliverPage: context.deliverPage,
       missed: () => this.#tryAgainLater(),
       progress: context.onCatchUp,
     });

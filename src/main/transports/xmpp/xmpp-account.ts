@@ -4,7 +4,7 @@ import xml, { Element } from '@xmpp/xml';
 import { fail, ok, type Result } from '../../../shared/errors.ts';
 import { parseJid } from '../../../shared/jid.ts';
 import type { Address, BareJid, TransportStatus } from '../../../shared/model.ts';
-import type { Reach, SendOutcome, SendTarget, TransportEvents } from '../transport.ts';
+import type { IncomingStanza, Reach, SendOutcome, SendTarget, TransportEvents } from '../transport.ts';
 import { answerRequest } from './account-requests.ts';
 import { type AccountState, formatAccountState, parseAccountState } from './account-state.ts';
 import { DeliveryOrder } from './delivery-order.ts';
@@ -24,6 +24,9 @@ const MAX_NICKNAME = 200;
 const XID = /^[0-9a-f]{66}@id\.internal$/;
 
 export type StreamFactory = (options: Pick<XmppTransportOptions, 'credentials' | 'override'>) => XmppStream;
+
+/** Longest stretch of handing over before other events get a turn. */
+const SLICE_MS = 8;
 
 /** Made by `createXmppTransport` (account.ts). */
 export class XmppAccount implements XmppTransport {
@@ -67,6 +70,7 @@ export class XmppAccount implements XmppTransport {
       archived: () => this.#state.archived,
       stream: () => this.#stream,
       deliver: (message, keepsId) => this.#deliver(message, keepsId),
+      deliverPage: (messages) => this.#deliverPage(messages),
       onRoster: () => {
         events.onRoster(this.#roster.entries, true);
         this.#keep({ roster: this.#roster.save() });
@@ -234,27 +238,52 @@ export class XmppAccount implements XmppTransport {
   /** One after the other, in the order of calls: the cursor of the application only ever moves forward. */
   #deliver(message: Taken, keepsId: () => boolean): Promise<void> {
     return this.#order.run(async () => {
-      const { stanza, from, kind, delayedSince } = message;
-      if (stanza.attrs['type'] === 'error') {
-        const id: unknown = stanza.attrs['id'];
-        if (typeof id === 'string') this.#options.events.onBounce(id, from, readStanzaError(stanza));
-        return;
-      }
-      const archiveId = keepsId() ? message.archiveId : null;
-      await this.#events?.onStanza({
-        stanza,
-        arrival: {
-          transport: 'xmpp',
-          route: 'server',
-          to: this.jid,
-          from,
-          device: null,
-          kind,
-          archiveId,
-          delayedSince,
-        },
-      });
+      if (this.#isBounce(message)) return;
+      await this.#events?.onStanza(this.#incoming(message, keepsId() ? message.archiveId : null));
     });
+  }
+
+  /** Likewise, a whole page. */
+  #deliverPage(messages: readonly Taken[]): Promise<void> {
+    return this.#order.run(async () => {
+      const incoming = messages
+        .filter((message) => !this.#isBounce(message))
+        .map((message) => this.#incoming(message, message.archiveId));
+      const events = this.#events;
+      if (events?.onStanzas) return events.onStanzas(incoming);
+      let since = performance.now();
+      for (const one of incoming) {
+        if (performance.now() - since > SLICE_MS) {
+          await new Promise((resolve) => setImmediate(resolve));
+          since = performance.now();
+        }
+        await events?.onStanza(one);
+      }
+    });
+  }
+
+  /** Not a message but the news that one of ours came back. */
+  #isBounce({ stanza, from }: Taken): boolean {
+    if (stanza.attrs['type'] !== 'error') return false;
+    const id: unknown = stanza.attrs['id'];
+    if (typeof id === 'string') this.#options.events.onBounce(id, from, readStanzaError(stanza));
+    return true;
+  }
+
+  #incoming({ stanza, from, kind, delayedSince }: Taken, archiveId: string | null): IncomingStanza {
+    return {
+      stanza,
+      arrival: {
+        transport: 'xmpp',
+        route: 'server',
+        to: this.jid,
+        from,
+        device: null,
+        kind,
+        archiveId,
+        delayedSince,
+      },
+    };
   }
 
   #takePresence(stanza: Element): void {
