@@ -12,7 +12,7 @@ import {
   toCurve25519Public,
 } from '../../src/main/e2ee/primitives/ed25519.ts';
 import { hkdfSha256 } from '../../src/main/e2ee/primitives/hkdf.ts';
-import { hmacSha256 } from '../../src/main/e2ee/primitives/hmac.ts';
+import { hmacSha256, withHmacKey } from '../../src/main/e2ee/primitives/hmac.ts';
 import { libsodium, randomBytes, sodium } from '../../src/main/e2ee/primitives/sodium.ts';
 import { newKeyPair, sharedSecret } from '../../src/main/e2ee/primitives/x25519.ts';
 import {
@@ -67,6 +67,21 @@ function expectOverwritten(secrets: Readonly<Record<string, Uint8Array>>, run: (
 }
 
 describe('primitives', () => {
+  test('HMAC: whatever was put into the memory of libsodium, which is taken once', () => {
+    const isThere = (secret: Uint8Array) => Buffer.from(libsodium().HEAPU8.buffer).includes(Buffer.from(secret));
+    for (const parts of [[40], [500], [2048], [500, 3], [3, 500], [5000, 1]]) {
+      const key = randomBytes(32);
+      const given = parts.map((length) => randomBytes(length));
+      const mac = withHmacKey(key, (use) => use(...given));
+      // The ends: of a long message only its last piece was there.
+      const ends = given.filter(({ length }) => length > 16).map((part) => part.subarray(-16));
+      expect([key, mac, ...ends].filter(isThere), `${parts}`).toEqual([]);
+    }
+    const { length } = libsodium().HEAPU8;
+    for (let count = 0; count < 20_000; count += 1) withHmacKey(ZERO, () => null);
+    expect(libsodium().HEAPU8).toHaveLength(length);
+  });
+
   test('HKDF: the pseudorandom key and every block', () => {
     const [salt, input, info] = [randomBytes(32), randomBytes(32), randomBytes(9)];
     const key = hmacSha256(salt, input);
@@ -78,6 +93,7 @@ describe('primitives', () => {
   test('Ed25519: the expanded key', () => {
     const seed = randomBytes(32);
     const expanded = concat(seed, publicKeyOfSeed(seed));
+    expectOverwritten({ expanded }, () => publicKeyOfSeed(seed));
     expectOverwritten({ expanded }, () => sign(seed, ZERO));
     expectOverwritten({ expanded }, () => toCurve25519Private(seed));
   });

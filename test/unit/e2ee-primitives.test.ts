@@ -93,6 +93,12 @@ describe('AES', () => {
     }
   });
 
+  test('CBC: bytes behind the last block are refused', () => {
+    const whole = raw(new Uint8Array(16).fill(16));
+    expect(decryptCbc(key, iv, whole)).toEqual(new Uint8Array(0));
+    for (const more of [1, 15]) expect(decryptCbc(key, iv, Uint8Array.of(...whole, ...count(1, more)))).toBeNull();
+  });
+
   test.each([1, 15, 17, 31])('CBC: %i bytes are refused', (length) => {
     expect(decryptCbc(key, iv, new Uint8Array(length))).toBeNull();
   });
@@ -148,6 +154,23 @@ describe('Ed25519', () => {
       if (u !== null) seen.push([u, key]);
     }
     for (const [u, key] of [...seen, ...seen]) expect(toEd25519Public(u)).toEqual(key);
+  });
+
+  test.each([
+    ['0, of order 2', '00'.repeat(32)],
+    ['1, of order 4', `01${'00'.repeat(31)}`],
+    ['2, on the twist', `02${'00'.repeat(31)}`],
+    ['of order 8', 'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800'],
+    ['−1, which has none', `ec${'ff'.repeat(30)}7f`],
+    ['9, written with a bit more', `09${'00'.repeat(30)}80`],
+    ['9, written as p + 9', `f6${'ff'.repeat(30)}7f`],
+    ['of 31 bytes', `09${'00'.repeat(30)}`],
+    ['of 33 bytes', `09${'00'.repeat(32)}`],
+    ['of no bytes', ''],
+  ])('there is no form of an X25519 key %s', (_name, encoding) => {
+    for (let times = 0; times < 2; times += 1) expect(toEd25519Public(bytes(encoding))).toBeNull();
+    // The base point, whose y is 4/5 (RFC 8032 §5.1).
+    expect(toEd25519Public(bytes(`09${'00'.repeat(31)}`))).toEqual(bytes(`58${'66'.repeat(31)}`));
   });
 });
 
