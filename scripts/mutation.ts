@@ -69,7 +69,7 @@ const options: PartialStrykerOptions = {
   // TypeScript 7 has no interface that Stryker could rewrite this file with, and nothing here reads it.
   tsconfigFile: 'none.json',
   allowConsoleColors: false,
-  warnings: { slow: false },
+  warnings: { slow: false, preprocessorErrors: true, unknownOptions: true, unserializableOptions: true },
 };
 
 interface Count {
