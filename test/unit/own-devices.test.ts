@@ -270,7 +270,9 @@ describe('an own device that is removed', () => {
     const carried = server.carried.length;
     laptop.say(ben, 'not for the desktop');
     await arrived(ben, 'not for the desktop');
-    expect(server.carried.slice(carried).join()).not.toContain(`rid="${desktop.deviceId}"`);
+    const said = server.carried.slice(carried).filter((stanza) => stanza.includes(`sid="${laptop.deviceId}"`));
+    expect(said).toHaveLength(1);
+    expect(said.join()).not.toContain(`rid="${desktop.deviceId}"`);
 
     await commandsOf(laptop)['devices.setTrust']({ ref: self(desktop), trust: 'verified' });
     expect(shown(laptop, desktop.deviceId)).toMatchObject({ trust: 'verified', receives: true });
@@ -423,7 +425,7 @@ describe('who gets what is written now', () => {
     );
     // Also after a restart, when nothing was asked yet.
     laptop.directory.forgetLists();
-    laptop.directory.forgetFailures(idOf(laptop, benJid));
+    laptop.directory.bundles.forgetFailures(idOf(laptop, benJid));
     expect(shownOf(laptop, benJid, second)?.receives).toBe(false);
 
     const record = laptop.store.devices.get(idOf(laptop, benJid), ben.deviceId);

@@ -9,7 +9,9 @@ import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { BareJid, ContactId, DeviceId } from '../../shared/model.ts';
 import type { Bundle, WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
-import type { Arrival, SendTarget, Transport } from '../transports/transport.ts';
+import type { Arrival, Transport } from '../transports/transport.ts';
+import { BundleMemory } from './bundle-memory.ts';
+import { type Ask, requestBundle } from './bundle-request.ts';
 import { type AfterCommit, accountOf, inTransaction, type MessagingContext, selfOf } from './context.ts';
 import { isSameEntry, ownEntry, takeLabel } from './device-labels.ts';
 import { learnDevice, type Owner } from './device-records.ts';
@@ -22,20 +24,13 @@ import {
   type ListedDevice,
   pubsubEventNamespace,
   pubsubNamespace,
-  readBundle,
   writeBundle,
   writeDeviceList,
 } from './key-nodes.ts';
-import { legacyBundleNode, legacyDevicesNode, legacyFetchRequest, readLegacyBundleElement } from './legacy-nodes.ts';
-import { linkedDevices } from './recipients.ts';
+import { legacyDevicesNode } from './legacy-nodes.ts';
 import { lookForRemoved } from './removed-devices.ts';
 
 const requestTimeout = 15_000;
-/** Long enough for a burst of first messages, short enough that a spent prekey is seldom picked (XEP-0384 §6). */
-const bundleLifetime = 2 * 60_000;
-const retryBundleAfter = 60_000;
-/** Doubled so often for a device whose keys cannot be had again and again. */
-const mostDoublings = 5;
 const doubtAfter = 10 * 60_000;
 const doubtNothingAfter = 20_000;
 /** Somebody else's change of our own list is answered this often in an hour: two that undo each other's must end. */
@@ -45,9 +40,8 @@ const correctionsPeriod = 60 * 60_000;
 export class KeyDirectory {
   readonly #context: MessagingContext;
   readonly #signal: AbortSignal;
-  readonly #bundles = new Map<string, { readonly bundle: Bundle; readonly wire: WireFormat; readonly at: number }>();
-  readonly #failedAt = new Map<string, number>();
-  readonly #failures = new Map<string, number>();
+  /** Bundles fetched lately, and devices whose bundle could not be had. */
+  readonly bundles: BundleMemory;
   /** Announce the newer version, but with keys that cannot be used: written to in the older one while we are signed in. */
   readonly #onlyOlder = new Set<string>();
   /** Per owner: what their account announced since we signed in, in each of the two versions. */
@@ -57,8 +51,6 @@ export class KeyDirectory {
   readonly #checked = new Set<WireFormat>();
   /** What devices are called by lists; of use once their keys are known. */
   readonly #labels = new Map<Owner, Map<DeviceId, ListedDevice>>();
-  /** Devices whose keys could not be had when they were asked for last. */
-  readonly #withoutKeys = new Set<string>();
   /** When our own list was put right lately. */
   #corrections: readonly number[] = [];
   #announcing: Promise<void> = Promise.resolve();
@@ -67,6 +59,7 @@ export class KeyDirectory {
   constructor(context: MessagingContext, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
+    this.bundles = new BundleMemory(() => context.now());
   }
 
   /** Their account was asked and lists no device at all. */
@@ -95,35 +88,13 @@ export class KeyDirectory {
   forgetLists(): void {
     this.#lists.clear();
     this.#listedAt.clear();
-    this.#failedAt.clear();
-    this.#failures.clear();
+    this.bundles.forgetAllFailures();
     this.#onlyOlder.clear();
-  }
-
-  cachedBundle(owner: Owner, deviceId: DeviceId, wire: WireFormat): Bundle | null {
-    const cached = this.#bundles.get(`${owner}/${deviceId}`);
-    return cached?.wire === wire && this.#since(cached.at) < bundleLifetime ? cached.bundle : null;
-  }
-
-  recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {
-    const key = `${owner}/${deviceId}`;
-    const at = this.#failedAt.get(key);
-    const doublings = Math.min((this.#failures.get(key) ?? 1) - 1, mostDoublings);
-    return at !== undefined && this.#since(at) < retryBundleAfter * 2 ** doublings;
-  }
-
-  /** Its keys are still being asked for; until they come it is as if they could not be had. */
-  isLate(owner: Owner, deviceId: DeviceId): void {
-    this.#failedAt.set(`${owner}/${deviceId}`, this.#context.now());
   }
 
   /** Milliseconds, also after the clock was set back. */
   #since(at: number): number {
     return Math.abs(this.#context.now() - at);
-  }
-
-  forgetFailures(owner: Owner): void {
-    for (const key of this.#failedAt.keys()) if (key.startsWith(`${owner}/`)) this.#failedAt.delete(key);
   }
 
   /** Asks the contact's account for its devices. */
@@ -188,15 +159,13 @@ export class KeyDirectory {
     asked?: WireFormat,
   ): Promise<Result<Bundle>> {
     let wire = asked ?? this.#context.store.devices.get(owner, deviceId)?.wire ?? 'omemo2';
-    let result =
-      wire === 'omemo2'
-        ? await this.#fetchBundle(owner, contact, deviceId)
-        : await this.#fetchLegacyBundle(owner, contact, deviceId);
+    const asking = { context: this.#context, ask: this.#ask, owner, contact, deviceId };
+    let result = await requestBundle(asking, wire);
     const key = `${owner}/${deviceId}`;
     // On both lists, with keys of the newer version that cannot be used: better the older one than nothing.
     const isUnusable = !result.ok && !result.error.code.startsWith('transport.');
     if (isUnusable && asked === undefined && wire === 'omemo2' && this.#isListed(owner, 'omemo-legacy', deviceId)) {
-      const older = await this.#fetchLegacyBundle(owner, contact, deviceId);
+      const older = await requestBundle(asking, 'omemo-legacy');
       if (older.ok) {
         wire = 'omemo-legacy';
         result = older;
@@ -204,17 +173,13 @@ export class KeyDirectory {
       }
     }
     if (!result.ok) {
-      this.#failedAt.set(key, this.#context.now());
-      this.#failures.set(key, (this.#failures.get(key) ?? 0) + 1);
-      if (!result.error.code.startsWith('transport.')) this.#keysCouldBeHad(owner, key, false);
+      const wasRefused = !result.error.code.startsWith('transport.');
+      if (this.bundles.failed(owner, deviceId, wasRefused)) this.#receiversChanged(owner);
       this.#context.log('info', 'bundle-unavailable', { code: result.error.code });
       return result;
     }
-    this.#failedAt.delete(key);
-    this.#failures.delete(key);
-    this.#keysCouldBeHad(owner, key, true);
     const bundle = result.value;
-    this.#bundles.set(key, { bundle, wire, at: this.#context.now() });
+    if (this.bundles.fetched(owner, deviceId, wire, bundle)) this.#receiversChanged(owner);
     inTransaction(this.#context, (after) => {
       if (owner !== 'self' && !this.#context.store.contacts.get(owner)) return;
       const existing = this.#context.store.devices.get(owner, deviceId);
@@ -230,51 +195,10 @@ export class KeyDirectory {
     return result;
   }
 
-  #keysCouldBeHad(owner: Owner, key: string, could: boolean): void {
-    if (this.#withoutKeys.has(key) === !could) return;
-    if (could) this.#withoutKeys.delete(key);
-    else this.#withoutKeys.add(key);
+  /** Who gets messages is another question than before. */
+  #receiversChanged(owner: Owner): void {
     if (owner === 'self') this.#context.events.ownDevices();
     else this.#context.events.contact(owner);
-  }
-
-  /** Its keys could not be had when they were asked for last: it gets nothing until that changes. */
-  isWithoutKeys(owner: Owner, deviceId: DeviceId): boolean {
-    return this.#withoutKeys.has(`${owner}/${deviceId}`);
-  }
-
-  async #fetchBundle(owner: Owner, contact: ContactRecord | null, deviceId: DeviceId): Promise<Result<Bundle>> {
-    const direct = this.#context.direct();
-    const xmpp = this.#context.xmpp();
-    const jid = owner === 'self' ? (accountOf(this.#context)?.jid ?? null) : (contact?.jid ?? null);
-    let answer: Result<Element> = fail('transport.unreachable', 'The device cannot be asked for its keys now.');
-    if (direct && contact && linkedDevices(this.#context, contact).has(deviceId)) {
-      const address = contact.xid ?? contact.jid;
-      if (address) {
-        const target = { address, devices: [deviceId] };
-        answer = await this.#ask(direct, target, fetchRequest(address, bundlesNode, String(deviceId)));
-      }
-    }
-    if (!answer.ok && xmpp && jid) {
-      const to = owner === 'self' ? null : jid;
-      answer = await this.#ask(xmpp, { address: jid, devices: [] }, fetchRequest(to, bundlesNode, String(deviceId)));
-    }
-    if (!answer.ok) return answer;
-    const bundle = readBundle(fetchedItem(answer.value, bundlesNode, String(deviceId)), deviceId);
-    if (!bundle.ok) return bundle;
-    return this.#context.cipher.checkBundle(bundle.value);
-  }
-
-  async #fetchLegacyBundle(owner: Owner, contact: ContactRecord | null, deviceId: DeviceId): Promise<Result<Bundle>> {
-    const xmpp = this.#context.xmpp();
-    const jid = owner === 'self' ? (accountOf(this.#context)?.jid ?? null) : (contact?.jid ?? null);
-    if (!xmpp || !jid) return fail('transport.unreachable', 'The device cannot be asked for its keys now.');
-    const node = legacyBundleNode(deviceId);
-    const request = legacyFetchRequest(owner === 'self' ? null : jid, node);
-    const answer = await this.#ask(xmpp, { address: jid, devices: [] }, request);
-    if (!answer.ok) return answer;
-    const bundle = readLegacyBundleElement(fetchedItem(answer.value, node, null), deviceId);
-    return bundle.ok ? this.#context.cipher.checkLegacyBundle(bundle.value) : bundle;
   }
 
   /** A PEP notification (XEP-0163 §4.3). `arrival.from` is the bare sender as the server vouches for it. */
@@ -294,7 +218,7 @@ export class KeyDirectory {
     }
     const contact = this.#context.store.contacts.byAddress(arrival.from);
     // They may have mended what was wrong.
-    if (contact) this.forgetFailures(contact.id);
+    if (contact) this.bundles.forgetFailures(contact.id);
     if (contact && wire === 'omemo2') for (const { id } of list.value) this.#onlyOlder.delete(`${contact.id}/${id}`);
     if (contact) this.#applyList(contact.id, wire, list.value);
     return true;
@@ -411,9 +335,8 @@ export class KeyDirectory {
     return fail('stanza.not-found', 'There is no such item.');
   }
 
-  #ask(transport: Transport, target: SendTarget, iq: Element): Promise<Result<Element>> {
-    return transport.request(iq, target, AbortSignal.any([this.#signal, AbortSignal.timeout(requestTimeout)]));
-  }
+  readonly #ask: Ask = (transport, target, iq) =>
+    transport.request(iq, target, AbortSignal.any([this.#signal, AbortSignal.timeout(requestTimeout)]));
 }
 
 /** Servers without PEP and gateways to other networks (RFC 6121 §8.5.1): nobody there has ever announced a device. */

@@ -157,7 +157,7 @@ export class Outbox {
 
   /** Something may have become possible for this contact: try now, whatever was being waited for. */
   kick(contactId: ContactId): void {
-    this.#directory.forgetFailures(contactId);
+    this.#directory.bundles.forgetFailures(contactId);
     for (const entry of this.#queue(contactId)) entry.notBefore = 0;
     this.#wake(contactId);
   }

@@ -31,11 +31,11 @@ export function ownReceivingDevices(context: MessagingContext, directory: KeyDir
 }
 
 function isKnownToFail(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
-  return directory.isWithoutKeys(device.owner, device.deviceId) || isLeftOut(context.store, device);
+  return directory.bundles.isWithoutKeys(device.owner, device.deviceId) || isLeftOut(context.store, device);
 }
 
 function hasKeys({ cipher }: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
   const { owner, deviceId, identityKey, wire } = device;
   if (identityKey && cipher.hasSession(identityKey, deviceId, wire)) return true;
-  return directory.cachedBundle(owner, deviceId, wire) !== null;
+  return directory.bundles.cached(owner, deviceId, wire) !== null;
 }

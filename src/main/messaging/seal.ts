@@ -60,7 +60,7 @@ export async function prepareToSeal(
   const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
   const asked: { readonly owner: Owner; readonly deviceId: DeviceId; readonly answer: Promise<unknown> }[] = [];
   const ask = (owner: Owner, record: ContactRecord | null, deviceId: DeviceId): void => {
-    if (directory.recentlyFailed(owner, deviceId)) return;
+    if (directory.bundles.recentlyFailed(owner, deviceId)) return;
     asked.push({ owner, deviceId, answer: directory.fetchBundle(owner, record, deviceId) });
   };
   const linked = contactId === ownQueue ? new Set<DeviceId>() : linkedDevices(context, contact);
@@ -75,7 +75,7 @@ export async function prepareToSeal(
     }
   }
   // One whose keys do not come, or come late, does not keep the others waiting.
-  for (const { owner, deviceId } of await withPatience(asked, someone)) directory.isLate(owner, deviceId);
+  for (const { owner, deviceId } of await withPatience(asked, someone)) directory.bundles.isLate(owner, deviceId);
 }
 
 /** Nothing has to be asked first: sealing now reaches every device it should. */
@@ -89,13 +89,13 @@ export function readyToSeal(context: MessagingContext, directory: KeyDirectory, 
   if (devices.length === 0 || !devices.some(ready)) return false;
   const own = server ? ownOtherDevices(context) : [];
   return [...devices, ...own].every(
-    (device) => ready(device) || directory.recentlyFailed(device.owner, device.deviceId),
+    (device) => ready(device) || directory.bundles.recentlyFailed(device.owner, device.deviceId),
   );
 }
 
 function canEncryptTo(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
   if (device.identityKey && context.cipher.hasSession(device.identityKey, device.deviceId, device.wire)) return true;
-  return directory.cachedBundle(device.owner, device.deviceId, device.wire) !== null;
+  return directory.bundles.cached(device.owner, device.deviceId, device.wire) !== null;
 }
 
 /** Inside a transaction. `waiting`: not now (no device can be encrypted for). */
@@ -221,7 +221,7 @@ export function encryptFor(
 ): SealedKeys {
   const { cipher } = context;
   const usable = devices.flatMap((device) => {
-    const bundle = directory.cachedBundle(device.owner, device.deviceId, wire);
+    const bundle = directory.bundles.cached(device.owner, device.deviceId, wire);
     const offered = bundle && cipher.canonicalIdentity(bundle.identityKey);
     const identityKey = device.identityKey ?? offered;
     if (!identityKey) return [];

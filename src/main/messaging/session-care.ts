@@ -194,7 +194,7 @@ export class SessionCare {
   async #renew(device: Device, mark: string): Promise<void> {
     const contact = this.#reachable(device);
     const { contactId, deviceId, wire } = device;
-    if (!contact || this.#mail.directory.recentlyFailed(contactId, deviceId)) return;
+    if (!contact || this.#mail.directory.bundles.recentlyFailed(contactId, deviceId)) return;
     const bundle = await this.#mail.directory.fetchBundle(contactId, contact, deviceId, wire);
     if (!bundle.ok) return;
     const { cipher, store } = this.#context;

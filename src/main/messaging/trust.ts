@@ -168,7 +168,7 @@ export class Trust {
     const server = serverReaches(this.#context, jid);
     const asked = devices
       .filter(({ deviceId }) => server || linked.has(deviceId))
-      .filter(({ deviceId }) => !this.#directory.recentlyFailed(owner, deviceId))
+      .filter(({ deviceId }) => !this.#directory.bundles.recentlyFailed(owner, deviceId))
       .slice(0, mostAsked);
     await Promise.all(asked.map(({ deviceId }) => this.#directory.fetchBundle(owner, contact, deviceId)));
   }

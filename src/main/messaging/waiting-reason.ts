@@ -64,7 +64,7 @@ function reasonFor(
       'It is sent by itself when one appears. It never goes out without encryption.',
     );
   }
-  const tried = devices.every((device) => directory.recentlyFailed(contact.id, device.deviceId));
+  const tried = devices.every((device) => directory.bundles.recentlyFailed(contact.id, device.deviceId));
   if (!reachable || !tried) return null;
   return appError(
     'encryption.no-usable-device',
