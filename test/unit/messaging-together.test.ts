@@ -43,14 +43,15 @@ async function archivedFor(anna: MessagingPerson, ben: MessagingPerson, texts: r
   anna.say(ben, 'hello');
   await until(() => bodies(ben, anna).includes('hello'));
   anna.fate = () => ({ arrives: 0, acknowledged: false });
-  const before = anna.sent.length;
+  const stanzas: string[] = [];
   for (const text of texts) {
-    const left = anna.sent.length;
-    anna.say(ben, text);
-    await until(() => anna.sent.length > left);
+    const id = anna.say(ben, text);
+    const isIt = (stanza: string): boolean => stanza.includes(id);
+    await until(() => anna.sent.some(isIt));
+    stanzas.push(anna.sent.find(isIt) ?? '');
   }
   const self = selfOf(anna.context);
-  return [...new Set(anna.sent.slice(before))].map((stanza): IncomingStanza => {
+  return stanzas.map((stanza): IncomingStanza => {
     const parsed = parseElement(stanza);
     if (!parsed.ok) throw new Error('not a stanza');
     return {

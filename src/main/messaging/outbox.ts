@@ -324,8 +324,9 @@ export class Outbox {
       return;
     }
     this.#pumping.set(contactId, 'running');
-    // A turn later, so that what one event queues together is looked at together.
-    setImmediate(() => {
+    // Not at once, so that what one event queues together is looked at together; but before what the same event makes
+    // the window compute again.
+    queueMicrotask(() => {
       this.#pump(contactId)
         .catch((error: unknown) => {
           this.#context.log('error', 'outbox-failed', { reason: traceOf(error) });
@@ -334,7 +335,7 @@ export class Outbox {
         .finally(() => {
           const again = this.#pumping.get(contactId) === 'again';
           this.#pumping.delete(contactId);
-          if (again) this.#wake(contactId);
+          if (again) setImmediate(() => this.#wake(contactId));
         });
     });
   }
