@@ -1,7 +1,6 @@
 /** An open profile at work: messaging between its store and its two networks. Pieces are passed by name, in order. */
-import type { ContactId, ConversationId, DeviceId, MessageId } from '../../shared/model.ts';
+import type { ContactId, ConversationId, MessageId } from '../../shared/model.ts';
 import { inTransaction, type MessagingContext } from '../messaging/context.ts';
-import { learnDevice } from '../messaging/device-records.ts';
 import { EnvelopeReader } from '../messaging/envelope-content.ts';
 import { Gaps } from '../messaging/gaps.ts';
 import { Inbox } from '../messaging/inbox.ts';
@@ -14,14 +13,16 @@ import { SessionCare } from '../messaging/session-care.ts';
 import { Trust } from '../messaging/trust.ts';
 import { TrustCodes } from '../messaging/trust-codes.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
-import type { ContactRecord, Store } from '../storage/records.ts';
+import type { Store } from '../storage/records.ts';
 import type { StepMarker } from '../storage/step-marker.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { Account } from './account.ts';
 import { ClockWatch, clockNotice } from './clock-watch.ts';
 import { DeviceLists } from './device-lists.ts';
 import type { EventHub } from './event-hub.ts';
+import { LinkedDevices } from './linked-devices.ts';
 import { Nearby, type NearbyOptions } from './nearby.ts';
+import { News } from './news.ts';
 import { createOmemoCipher } from './omemo-cipher.ts';
 import type { Ports } from './ports.ts';
 import { createStoreBook } from './store-book.ts';
@@ -30,8 +31,6 @@ import { createXidProofs } from './xid-proofs.ts';
 
 /** Keys are looked after this often (signed prekey rotation, XEP-0384 §5.3.2). */
 const maintenancePeriod = 6 * 60 * 60 * 1000;
-/** Addresses change with every rotation; contacts that wrote within this time are told. */
-const recently = 24 * 60 * 60 * 1000;
 
 export interface RunningProfileOptions {
   readonly store: Store;
@@ -58,15 +57,15 @@ export class RunningProfile {
   readonly account: Account;
   readonly nearby: Nearby;
   readonly views: Views;
-  readonly #hub: EventHub;
+  /** What whoever listens is told. */
+  readonly news: News;
+  readonly #linked: LinkedDevices;
   readonly #care: SessionCare;
   readonly #guard: RollbackGuard;
   readonly clock: ClockWatch;
   readonly #marker: StepMarker | null;
   /** By what each contact is recognised: only a change of that concerns the direct transport. */
   readonly #addresses = new Map<ContactId, string>();
-  /** Devices with a direct link, each asked for its name once while it has one. */
-  readonly #linked = new Map<ContactId, readonly DeviceId[]>();
   readonly #deviceLists: DeviceLists;
   readonly #life = new AbortController();
   readonly #maintenance: ReturnType<typeof setInterval>;
@@ -74,7 +73,6 @@ export class RunningProfile {
   constructor(options: RunningProfileOptions) {
     const { store, ports, hub, crypto } = options;
     this.store = store;
-    this.#hub = hub;
     const now = (): number => ports.clock.now();
     const { signal } = this.#life;
     const context: MessagingContext = {
@@ -87,15 +85,15 @@ export class RunningProfile {
       },
       events: {
         message: (message) => hub.emit({ type: 'message', message }),
-        conversation: (id) => this.tellConversation(id),
+        conversation: (id) => this.news.conversation(id),
         contact: (id) => this.#contactChanged(id),
         contactRemoved: (id, conversationId) => this.tellRemoved(id, conversationId),
         ownDevices: () => {
           options.onStatus();
-          this.tellOwnDevices();
+          this.news.ownDevices();
         },
         trustDue: (owner) => this.trust.attend(owner),
-        arrived: (message) => this.#arrived(ports, message.conversationId, message),
+        arrived: (message) => this.news.arrived(message),
       },
       now,
       random: crypto.randomBytes,
@@ -109,11 +107,18 @@ export class RunningProfile {
     };
     this.context = context;
     this.directory = new KeyDirectory(context, signal);
+    this.views = new Views(context, this.directory, (contact) => this.account.presenceOf(contact));
+    this.news = new News(store, this.views, hub, ports.notifier);
     this.#deviceLists = new DeviceLists(context, this.directory, signal);
     this.outbox = new Outbox(context, this.directory, signal);
     this.speaker = new Speaker(context, this.outbox, this.directory);
     this.trust = new Trust(context, this.directory, this.outbox);
     this.trustCodes = new TrustCodes(context, this.directory, this.trust);
+    this.#linked = new LinkedDevices(context, this.directory, {
+      onKeys: (contactId) => this.outbox.kick(contactId),
+      tellAddresses: (contactId) => this.speaker.tellAddresses(contactId),
+      isOnline: (contact) => this.account.presenceOf(contact) === 'online',
+    });
     const gaps = new Gaps(context, signal);
     const care = new SessionCare(context, this.directory, this.outbox, signal);
     const reader = new EnvelopeReader(context, this.outbox, gaps);
@@ -153,8 +158,8 @@ export class RunningProfile {
         },
         onReach: () => {
           this.outbox.kickAll();
-          this.tellAllConversations();
-          this.#tellReceivers().catch(() => context.log('warn', 'receivers-not-told'));
+          this.news.allConversations();
+          this.news.receivers(signal).catch(() => context.log('warn', 'receivers-not-told'));
         },
         onOnline: () => {
           this.clock.online();
@@ -190,12 +195,11 @@ export class RunningProfile {
       {
         onStatus: options.onStatus,
         onReach: (contactId) => this.#directReachChanged(contactId),
-        onAddresses: () => this.#tellAddresses(),
+        onAddresses: () => this.#linked.tellAddresses(),
         onStanza: (incoming) => inbox.take(incoming),
       },
       options.nearby,
     );
-    this.views = new Views(context, this.directory, (contact) => this.account.presenceOf(contact));
     this.#maintenance = setInterval(() => this.#maintain(), maintenancePeriod);
     this.#maintenance.unref();
     gaps.load();
@@ -215,7 +219,7 @@ export class RunningProfile {
     this.store.settings.setValue(nearbyEnabled, JSON.stringify(enabled));
     if (enabled) this.nearby.start();
     else await this.nearby.stop();
-    this.tellAllConversations();
+    this.news.allConversations();
   }
 
   nudge(): void {
@@ -235,49 +239,23 @@ export class RunningProfile {
     if (notice === clockNotice) this.clock.dismiss();
   }
 
-  tellConversation(id: ConversationId): void {
-    this.#hub.emitSoon(`conversation ${id}`, () => {
-      const record = this.store.conversations.get(id);
-      const conversation = record ? this.views.conversation(record) : null;
-      return conversation && { type: 'conversation', conversation };
-    });
-  }
-
-  tellOwnDevices(): void {
-    this.#hub.emitSoon('own-devices', () => ({ type: 'own-devices', devices: this.views.ownDevices() }));
-  }
-
   /** Who gets messages depends on it: what waited may go, and what would have gone may wait. */
   trustPolicyChanged(): void {
-    for (const { id } of this.store.contacts.list()) this.tellContact(id);
-    this.tellOwnDevices();
-    this.tellAllConversations();
+    this.news.everything();
     this.trust.attendAll();
-  }
-
-  tellAllConversations(): void {
-    for (const { id } of this.store.conversations.list()) this.tellConversation(id);
-  }
-
-  tellContact(id: ContactId): void {
-    this.#hub.emitSoon(`contact ${id}`, () => {
-      const contact = this.views.contact(id);
-      return contact && { type: 'contact', contact };
-    });
   }
 
   tellRemoved(id: ContactId, conversationId: ConversationId | null): void {
     this.#addresses.delete(id);
     this.#deviceLists.forget(id);
-    this.#hub.emit({ type: 'contact-removed', contactId: id });
-    if (conversationId) this.#hub.emit({ type: 'conversation-removed', conversationId });
+    this.news.removed(id, conversationId);
     this.nearby.transport?.contactsChanged();
   }
 
   #contactChanged(id: ContactId): void {
-    this.tellContact(id);
+    this.news.contact(id);
     const conversation = this.store.conversations.byContact(id);
-    if (conversation) this.tellConversation(conversation.id);
+    if (conversation) this.news.conversation(conversation.id);
     const contact = this.store.contacts.get(id);
     if (contact) this.#deviceLists.contactChanged(contact);
     const addresses = contact ? `${contact.jid} ${contact.xid} ${contact.subscription === 'pending-in'}` : '';
@@ -289,56 +267,15 @@ export class RunningProfile {
   #directReachChanged(contactId: ContactId | null): void {
     if (contactId === null) {
       this.outbox.kickAll();
-      this.tellAllConversations();
+      this.news.allConversations();
       return;
     }
     this.outbox.kick(contactId);
     this.#care.reached(contactId);
     const conversation = this.store.conversations.byContact(contactId);
-    if (conversation) this.tellConversation(conversation.id);
-    this.tellContact(contactId);
-    this.#learnLinkedDevices(contactId);
-  }
-
-  /** A device that just came near is asked for its keys, so that the next message finds them, and for its name. */
-  #learnLinkedDevices(contactId: ContactId): void {
-    const contact = this.store.contacts.get(contactId);
-    const address = contact?.xid ?? contact?.jid;
-    if (!contact || !address) return;
-    const linked = this.nearby.transport?.reach(address).devices ?? [];
-    const before = this.#linked.get(contactId) ?? [];
-    this.#linked.set(contactId, linked);
-    for (const deviceId of linked) {
-      if (!before.includes(deviceId)) {
-        this.#meetDevice(contact, deviceId).catch(() => this.context.log('warn', 'device-not-asked'));
-      }
-    }
-  }
-
-  async #meetDevice(contact: ContactRecord, deviceId: DeviceId): Promise<void> {
-    const { id } = contact;
-    if (this.store.devices.get(id, deviceId)?.identityKey) {
-      // Whoever has a direct link proved this key for it.
-      inTransaction(this.context, (after) =>
-        learnDevice(this.context, after, id, { deviceId, seenAt: this.context.now() }),
-      );
-    } else {
-      await this.directory.fetchBundle(id, contact, deviceId);
-      this.outbox.kick(id);
-    }
-    await this.directory.fetchLinkedLabel(contact, deviceId);
-  }
-
-  /** Contacts who know us and whom the server reaches, but no direct link, learn where we are now. */
-  #tellAddresses(): void {
-    const since = this.context.now() - recently;
-    for (const contact of this.store.contacts.list()) {
-      const conversation = this.store.conversations.byContact(contact.id);
-      if (!contact.xid || !contact.jid || !contact.xidShared || !conversation) continue;
-      if (conversation.updatedAt < since || this.account.presenceOf(contact) !== 'online') continue;
-      const direct = this.nearby.transport?.reach(contact.xid).reachable ?? false;
-      if (!direct) this.speaker.tellAddresses(contact.id);
-    }
+    if (conversation) this.news.conversation(conversation.id);
+    this.news.contact(contactId);
+    this.#linked.reachChanged(contactId);
   }
 
   #maintain(): void {
@@ -349,22 +286,6 @@ export class RunningProfile {
   /** Own devices may have been silent for long enough now. */
   #countTime(): void {
     inTransaction(this.context, () => countTime(this.context));
-    this.tellOwnDevices();
-  }
-
-  /** Which devices are written to depends on what is reachable. Many contacts are not looked at in one go. */
-  async #tellReceivers(): Promise<void> {
-    for (const { id } of this.store.contacts.list()) {
-      this.tellContact(id);
-      await new Promise((resolve) => setImmediate(resolve));
-      if (this.#life.signal.aborted) return;
-    }
-    this.tellOwnDevices();
-  }
-
-  #arrived(ports: Ports, conversationId: ConversationId, message: Parameters<Ports['notifier']['message']>[0]): void {
-    const record = this.store.conversations.get(conversationId);
-    const conversation = record ? this.views.conversation(record) : null;
-    if (conversation) ports.notifier.message(message, conversation, this.store.settings.get().notifications);
+    this.news.ownDevices();
   }
 }

@@ -88,7 +88,7 @@ export function contactCommands(
         // The roster push tells what it really became; until then it is at least no request any more.
         if (current.subscription === 'pending-in') store.contacts.put({ ...current, subscription: 'from' });
         const conversation = conversationWith(profile.context, contactId);
-        after(() => profile.tellConversation(conversation.id));
+        after(() => profile.news.conversation(conversation.id));
       });
       profile.context.events.contact(contactId);
       const added = await account.addByJid(jid, null);

@@ -37,7 +37,7 @@ export function conversationCommands(
       if (!store.contacts.get(contactId)) return fail('contact.unknown', 'This contact does not exist any more.');
       const existed = store.conversations.byContact(contactId);
       const record = inTransaction(context, () => conversationWith(context, contactId));
-      if (!existed) profile.tellConversation(record.id);
+      if (!existed) profile.news.conversation(record.id);
       return shown(record);
     },
 
@@ -49,7 +49,7 @@ export function conversationCommands(
         store.conversations.put(changed);
         // What waits in this conversation goes the way the person wants now.
         profile.outbox.setPreference(changed.contactId, preference, after);
-        after(() => profile.tellConversation(conversationId));
+        after(() => profile.news.conversation(conversationId));
       });
       return shown(changed);
     },
@@ -59,7 +59,7 @@ export function conversationCommands(
       if (!record.ok) return record;
       const changed = { ...record.value, plainAllowed: allow };
       store.conversations.put(changed);
-      profile.tellConversation(conversationId);
+      profile.news.conversation(conversationId);
       profile.outbox.kick(changed.contactId);
       return shown(changed);
     },
@@ -71,7 +71,7 @@ export function conversationCommands(
       inTransaction(context, (after) => {
         store.conversations.put(changed);
         if (!allow) stopClearSignals(context, profile.outbox, changed, after);
-        after(() => profile.tellConversation(conversationId));
+        after(() => profile.news.conversation(conversationId));
       });
       return shown(changed);
     },
@@ -82,7 +82,7 @@ export function conversationCommands(
       const message = store.messages.get(upTo);
       if (message?.conversationId !== conversationId) return fail('message.unknown', 'This message does not exist.');
       const tell = store.settings.get().sendReadMarkers;
-      if (profile.speaker.markRead(conversationId, upTo, tell) > 0) profile.tellConversation(conversationId);
+      if (profile.speaker.markRead(conversationId, upTo, tell) > 0) profile.news.conversation(conversationId);
       return ok(null);
     },
 
