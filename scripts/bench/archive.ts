@@ -13,6 +13,7 @@ import { type BothyPeer, hasServerDevice, startBothy, type TestServer } from './
 import { type Line, startLineProcess } from './line-process.ts';
 import { type Measurement, measurement } from './measurement.ts';
 
+/** Fewer for a quick look. */
 const count = Number(process.env['BENCH_COUNT'] ?? 10_000);
 const atOnce = 20;
 const probe = fileURLToPath(new URL('event-loop-probe.ts', import.meta.url));
@@ -104,7 +105,7 @@ export async function benchArchive(): Promise<Measurement[]> {
     const bareRate = rate(downloads.reduce((sum, one) => sum + one, 0) / downloads.length);
     return [
       measurement(
-        'decrypting and storing 10,000 archived messages (beside downloading them)',
+        `decrypting and storing ${count.toLocaleString('en')} archived messages (beside downloading them)`,
         rate(ended - began),
         bareRate,
         'messages/s',
