@@ -1,6 +1,7 @@
 /**
- * `npm run mutation [-- --only PATH-PART]… [-- --incremental] [-- --workers N]`: changes the encryption in every small way that Stryker
- * knows, one at a time, and counts the changes that no test notices. Fails when fewer than 90 % are noticed.
+ * `npm run mutation [-- --only PATH-PART]… [-- --incremental] [-- --workers N]`: changes the encryption in every small
+ * way that Stryker knows, one at a time, and counts the changes that no test notices. Fails when fewer than 90 % are
+ * noticed.
  *
  * `--only`: files with this in their path. `--incremental`: what has not changed since the last run with this word is
  * not tried again. `--workers`: how many are tried at once, 2 if it is not given.
