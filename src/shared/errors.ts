@@ -65,6 +65,7 @@ export type ErrorCode =
   | 'contact.exists'
   | 'conversation.unknown'
   | 'message.unknown'
+  | 'message.already-sent'
   | 'message.empty'
   | 'message.too-long'
   | 'message.plain-not-allowed'

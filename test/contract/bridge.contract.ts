@@ -142,11 +142,13 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
           route: { preference: 'automatic', direct: [], server: [] },
         }),
         subject.bridge.call('messages.retry', { messageId: nobody }),
+        subject.bridge.call('messages.discard', { messageId: nobody }),
       ];
       expect(await Promise.all(answers.map(code))).toEqual([
         'contact.unknown',
         'contact.unknown',
         ...Array(5).fill('conversation.unknown'),
+        'message.unknown',
         'message.unknown',
       ]);
       expect(
@@ -206,6 +208,12 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
       expect(page.messages.map((shown) => shown.body)).toEqual(['Are you there?']);
       expect(await value(subject.bridge.call('messages.search', { text: 'there', limit: 5 }))).toHaveLength(1);
       await told((event) => event.type === 'message' && event.message.id === id);
+      expect(await value(subject.bridge.call('messages.discard', { messageId: id }))).toBeNull();
+      await told((event) => event.type === 'message-removed' && event.messageId === id);
+      const without = await value(subject.bridge.call('messages.page', { conversationId: conversation.id, limit: 10 }));
+      expect(without.messages).toEqual([]);
+      expect(await value(subject.bridge.call('messages.search', { text: 'there', limit: 5 }))).toEqual([]);
+      expect(await code(subject.bridge.call('messages.discard', { messageId: id }))).toBe('message.unknown');
       await value(subject.bridge.call('conversations.setDraft', { conversationId: conversation.id, draft: 'more' }));
       const [listed] = await value(subject.bridge.call('conversations.list', {}));
       expect(listed?.draft).toBe('more');

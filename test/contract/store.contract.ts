@@ -246,6 +246,17 @@ export function storeContract(name: string, open: () => { store: Store; reopen: 
         expect(store.conversations.nextOrderCounter(conversationId('nurse'))).toBe(1);
       });
 
+      test('take the newest number back, and no earlier one', () => {
+        withConversation('tybalt');
+        const { nextOrderCounter, giveBackOrderCounter } = store.conversations;
+        const id = conversationId('tybalt');
+        expect([nextOrderCounter(id), nextOrderCounter(id)]).toEqual([1, 2]);
+        expect(giveBackOrderCounter(id, 1)).toBe(false);
+        expect(giveBackOrderCounter(id, 2)).toBe(true);
+        expect(giveBackOrderCounter(id, 2)).toBe(false);
+        expect(nextOrderCounter(id)).toBe(2);
+      });
+
       test('tell each gap in the order of a device once', () => {
         withConversation('tybalt');
         const see = (counter: number, deviceId = 1) =>

@@ -341,6 +341,19 @@ export class FakeBridge implements Bridge {
       const message = this.data.messages.find((candidate) => candidate.id === messageId);
       return message === undefined ? fail('message.unknown', 'This message is not known.') : value(message);
     },
+    'messages.discard': ({ messageId }) => {
+      const message = this.data.messages.find((candidate) => candidate.id === messageId);
+      if (message === undefined) return fail('message.unknown', 'This message is not known.');
+      if (message.state !== 'queued' && message.state !== 'failed') {
+        return fail('message.already-sent', 'This message has left this computer: it cannot be taken back.');
+      }
+      const { conversationId } = message;
+      this.data.messages = this.data.messages.filter((candidate) => candidate !== message);
+      this.emit({ type: 'message-removed', conversationId, messageId });
+      const left = this.data.messages.filter((candidate) => candidate.conversationId === conversationId).sort(compare);
+      this.setConversation(conversationId, { lastMessage: left.at(-1) ?? null });
+      return value(null);
+    },
     'messages.search': ({ text, limit }) =>
       value(
         this.data.messages

@@ -65,6 +65,7 @@ export class MessagingPerson {
   /** Every message event, as a window would be told. */
   readonly told: Message[] = [];
   readonly removed: ContactId[] = [];
+  readonly takenBack: MessageId[] = [];
   /** Where this device can be reached directly, and where contacts said they can be. */
   ownAddresses: readonly string[] = [];
   readonly learned: [ContactId, readonly string[]][] = [];
@@ -114,6 +115,7 @@ export class MessagingPerson {
       },
       events: {
         message: (message) => void this.told.push(message),
+        messageRemoved: ({ id }) => void this.takenBack.push(id),
         conversation: () => {},
         contact: () => {},
         contactRemoved: (id) => void this.removed.push(id),

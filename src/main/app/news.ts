@@ -62,6 +62,11 @@ export class News {
     if (conversationId) this.#hub.emit({ type: 'conversation-removed', conversationId });
   }
 
+  messageRemoved({ id: messageId, conversationId }: Message): void {
+    this.#hub.emit({ type: 'message-removed', conversationId, messageId });
+    this.conversation(conversationId);
+  }
+
   /** Somebody said something that nobody has seen yet. */
   arrived(message: Message): void {
     const record = this.#store.conversations.get(message.conversationId);

@@ -85,6 +85,7 @@ export class RunningProfile {
       },
       events: {
         message: (message) => hub.emit({ type: 'message', message }),
+        messageRemoved: (message) => this.news.messageRemoved(message),
         conversation: (id) => this.news.conversation(id),
         contact: (id) => this.#contactChanged(id),
         contactRemoved: (id, conversationId) => this.tellRemoved(id, conversationId),

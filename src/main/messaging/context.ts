@@ -8,6 +8,8 @@ import type { MessageCipher } from './message-cipher.ts';
 export interface MessagingEvents {
   /** A message is new or changed. */
   message(message: Message): void;
+  /** A text of our own was taken back. */
+  messageRemoved(message: Message): void;
   /** Something about the conversation (unread, encryption, reach) may have changed. */
   conversation(id: ConversationId): void;
   contact(id: ContactId): void;

@@ -1,7 +1,14 @@
 /** What a decrypted envelope does: text, receipts, markers, introductions, each handed to where it belongs. */
 import type { Element } from '@xmpp/xml';
 import { fail, ok, type Result } from '../../shared/errors.ts';
-import { type ContactId, type DeviceId, deviceRef, type Message, type MessageId } from '../../shared/model.ts';
+import {
+  type ContactId,
+  type ConversationId,
+  type DeviceId,
+  deviceRef,
+  type Message,
+  type MessageId,
+} from '../../shared/model.ts';
 import type { WireFormat } from '../e2ee/types.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
@@ -99,6 +106,9 @@ export class EnvelopeReader {
     if (body !== null) {
       if (!letIn) this.#warn(current, taken, envelope, after);
       stored = this.#insertText(current, taken, envelope, body, 'in', after);
+    } else if (letIn) {
+      // The number of a text that was taken back before it left (discard.ts): nobody shall wait for it.
+      this.#count(conversationWith(this.#context, current.id).id, current, taken, orderIn(content), after);
     }
     if (letIn && taken.wire === 'omemo-legacy') {
       this.clear.take(current, taken.stanza, taken.arrival, stored, after);
@@ -198,20 +208,19 @@ export class EnvelopeReader {
       ? putInPlaceOf(this.#context, placeholder, text, after)
       : insertMessage(this.#context, after, { id: freeId(this.#context, taken.id), sortAt, ...text });
     if (!message || direction === 'out') return message;
-    if (order) {
-      this.#gaps.saw(
-        {
-          conversationId: conversation.id,
-          owner: contact.id,
-          deviceId: taken.deviceId,
-          identityKey: taken.identityKey,
-          counter: order.counter,
-        },
-        after,
-      );
-    }
+    this.#count(conversation.id, contact, taken, order, after);
     after(() => this.#context.events.arrived(message));
     return message;
+  }
+
+  #count(
+    conversationId: ConversationId,
+    { id: owner }: ContactRecord,
+    { deviceId, identityKey }: Taken,
+    order: Order | null,
+    after: AfterCommit,
+  ): void {
+    if (order) this.#gaps.saw({ conversationId, owner, deviceId, identityKey, counter: order.counter }, after);
   }
 
   #seenAt(order: Order | null, isHere: (message: Message) => boolean): number | null {

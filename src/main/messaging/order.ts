@@ -12,10 +12,22 @@ export interface Order {
   readonly after: MessageId | null;
 }
 
-export function orderElement(order: Order): Element {
-  const attributes: Record<string, string> = { xmlns: namespace, n: String(order.counter) };
-  if (order.after !== null) attributes['after'] = order.after;
+/** `counter`: null while it waits to be encrypted; it is numbered then (see order-number.ts). */
+export function orderElement({ counter, after }: { readonly counter: number | null } & Pick<Order, 'after'>): Element {
+  const attributes: Record<string, string> = { xmlns: namespace };
+  if (counter !== null) attributes['n'] = String(counter);
+  if (after !== null) attributes['after'] = after;
   return xml('order', attributes);
+}
+
+/** It takes part in the count and has no number yet. */
+export function isUnnumbered(content: readonly Element[]): boolean {
+  return content.some((element) => element.is('order', namespace) && element.attrs['n'] === undefined);
+}
+
+export function setNumber(content: readonly Element[], counter: number): void {
+  const element = content.find((candidate) => candidate.is('order', namespace));
+  if (element) element.attrs['n'] = String(counter);
 }
 
 export function orderIn(content: readonly Element[]): Order | null {

@@ -11,6 +11,8 @@ export interface OutboxEntry {
   targets: OutboxTarget[];
   /** Transmissions under way. `self`: the copy for our own other devices. */
   readonly busy: Set<'direct' | 'server' | 'self'>;
+  /** Transmissions that nobody refused: each of them may have arrived. */
+  unrefused: number;
   attempts: number;
   /** Unix ms before which it is not tried again by itself. */
   notBefore: number;
@@ -37,6 +39,7 @@ export function entryOf(row: OutboxRecord, targets: OutboxTarget[], failed: bool
     row,
     targets,
     busy: new Set(),
+    unrefused: 0,
     attempts: row.attempts,
     notBefore: 0,
     acceptedAt: 0,
@@ -78,6 +81,11 @@ function lookInto(row: OutboxRecord): Inside {
     looked.set(row, found);
   }
   return found;
+}
+
+/** False: whatever was tried, nobody has it. */
+export function mayHaveLeft({ busy, unrefused, targets }: OutboxEntry): boolean {
+  return busy.size > 0 || unrefused > 0 || targets.some(({ state }) => state === 'accepted' || state === 'done');
 }
 
 export const isForContact = (target: OutboxTarget): boolean => target.owner !== 'self';

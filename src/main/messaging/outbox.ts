@@ -13,7 +13,7 @@ import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/recor
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
 import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import { entryOf, isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
+import { entryOf, isFinished, isForContact, mayHaveLeft, type OutboxEntry } from './outbox-entry.ts';
 import { partyOf } from './recipients.ts';
 import { resealFor } from './reseal.ts';
 import { contentXml, plainDeviceId, prepareToSeal, readyToSeal, seal } from './seal.ts';
@@ -189,7 +189,10 @@ export class Outbox {
   #entryOf(row: OutboxRecord): OutboxEntry {
     const { outbox, messages } = this.#context.store;
     const failed = row.kind === 'text' && messages.get(row.messageId)?.state === 'failed';
-    return entryOf(row, outbox.targets(row.id), failed);
+    const entry = entryOf(row, outbox.targets(row.id), failed);
+    // Nobody knows any more whether it was on its way.
+    if (entry.targets.some((target) => target.state === 'waiting')) entry.unrefused = 1;
+    return entry;
   }
 
   setPreference(contactId: ContactId, preference: RoutePreference, after: AfterCommit): void {
@@ -241,6 +244,7 @@ export class Outbox {
         error.code === 'stanza.forbidden' ||
         error.detail === 'service-unavailable';
       entry.returned = true;
+      entry.unrefused = Math.max(0, entry.unrefused - 1);
       inTransaction(this.#context, (after) => {
         const returned = entry.targets
           .filter((target) => isForContact(target) && target.route !== 'direct' && target.state !== 'done')
@@ -267,6 +271,21 @@ export class Outbox {
       entry.resealed = false;
       entry.attempts = 0;
       this.kick(contactId);
+    });
+    return true;
+  }
+
+  /** Takes a text out that nobody has. Inside a transaction. False: it has left, or may have. */
+  takeBack(contactId: ContactId, messageId: MessageId, after: AfterCommit): boolean {
+    const entry = this.#queue(contactId).find(({ row }) => row.messageId === messageId);
+    if (!entry || mayHaveLeft(entry)) return false;
+    this.#context.store.outbox.remove(entry.row.id);
+    after(() => {
+      // Whoever goes through the queue right now passes it by.
+      entry.failed = true;
+      const left = this.#queue(contactId).filter((other) => other !== entry);
+      this.#queues.set(contactId, left);
+      this.#wake(contactId);
     });
     return true;
   }
@@ -366,6 +385,7 @@ export class Outbox {
         if (!prepared) {
           await prepareToSeal(this.#context, this.#directory, contactId, entry.row.preference !== 'direct');
           prepared = true;
+          if (entry.failed) continue;
         }
         if (!this.#seal(entry)) {
           blocked ||= !isTrust;

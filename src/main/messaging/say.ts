@@ -47,7 +47,6 @@ export class Speaker {
     }
     const message = inTransaction(this.#context, (after) => {
       const newest = store.conversations.summary(conversationId).lastMessage;
-      const counter = store.conversations.nextOrderCounter(conversationId);
       const at = now();
       const inserted = insertMessage(this.#context, after, {
         id,
@@ -63,10 +62,13 @@ export class Speaker {
         encryption,
         route: null,
         state: 'queued',
-        orderCounter: counter,
+        orderCounter: null,
       });
       if (!inserted) throw new Error('a message id was taken within its own transaction');
-      const content = textContent(body.value, { counter, after: newest?.kind === 'text' ? wireId(newest.id) : null });
+      const content = textContent(body.value, {
+        counter: null,
+        after: newest?.kind === 'text' ? wireId(newest.id) : null,
+      });
       const { preference } = choice;
       this.#outbox.add({ messageId: id, contactId: contact.id, kind: 'text', content, preference, choice, at }, after);
       this.#context.crashPoint('send.before-commit');

@@ -15,6 +15,7 @@ import type { Owner } from './device-records.ts';
 import { introductionElement } from './introductions.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import { tellWhoIsLeftOut } from './left-out.ts';
+import { drawNumber } from './order-number.ts';
 import { withPatience } from './patience.ts';
 import {
   type AddressPair,
@@ -115,8 +116,13 @@ export function seal(
   const devices = contactDevices(context, contact);
   if (waitsForTrust(context, contact)) return 'waiting';
   if (devices.length === 0) return sealPlain(context, directory, row, contact, pair, content, after);
+  const number = drawNumber(context, row, content);
   const sealed = encryptContent(context, directory, row, contact, pair, content, after);
-  if (!sealed) return 'waiting';
+  if (!sealed) {
+    number?.giveBack();
+    return 'waiting';
+  }
+  number?.keep();
   context.store.outbox.setEncrypted(row.id, sealed.stanza, sealed.targets);
   const wires = sealed.targets.map(
     ({ owner, deviceId }) => owner !== 'self' && devices.find((device) => device.deviceId === deviceId)?.wire,

@@ -3,11 +3,11 @@ import type { Element } from '@xmpp/xml';
 import type { Message } from '../../shared/model.ts';
 import type { MessagingContext } from './context.ts';
 import { markable } from './markers.ts';
-import { type Order, orderElement } from './order.ts';
+import { orderElement } from './order.ts';
 import { receiptRequest } from './receipts.ts';
 import { bodyElement } from './text-body.ts';
 
-export function textContent(body: string, order: Order | null): Element[] {
+export function textContent(body: string, order: Parameters<typeof orderElement>[0] | null): Element[] {
   return [bodyElement(body), receiptRequest(), markable(), ...(order ? [orderElement(order)] : [])];
 }
 

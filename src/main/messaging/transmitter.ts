@@ -120,6 +120,7 @@ export class Transmitter {
     };
     count(1);
     entry.busy.add(way);
+    entry.unrefused += 1;
     if (way === 'server') entry.returned = false;
     if (entry.row.kind === 'text' && way !== 'self') showTransmitting(this.#context, entry.row.messageId);
     this.#context.crashPoint('outbox.transmitting');
@@ -217,6 +218,7 @@ export class Transmitter {
   #failed(entry: OutboxEntry, error: AppError, asked: readonly DeviceId[]): void {
     this.#context.log('info', 'not-transmitted', { code: error.code });
     if (finalErrors.has(error.code)) {
+      entry.unrefused -= 1;
       // One device that refuses it must not keep it from the others.
       inTransaction(this.#context, (after) => this.giveUp(entry, error, after, asked));
       return;

@@ -213,6 +213,8 @@ export interface Store {
     markRead(id: ConversationId, upTo: MessageId): number;
     /** The next order counter of this device in the conversation (starts at 1), counted up. */
     nextOrderCounter(id: ConversationId): number;
+    /** The newest number was not used: it is drawn again. False: there are later ones, nothing is changed. */
+    giveBackOrderCounter(id: ConversationId, counter: number): boolean;
     /** Records a counter seen from a device; returns the counters newly found missing below it (at most 100). */
     seeOrderCounter(id: ConversationId, identityKey: Uint8Array, deviceId: DeviceId, counter: number): number[];
     /** A counter was ever seen from the device: it is a Bothy's. */
@@ -242,6 +244,8 @@ export interface Store {
     unreadOutgoingUpTo(id: MessageId): Message[];
     /** The number this device gave the message in its conversation, or null. */
     orderCounter(id: MessageId): number | null;
+    setOrderCounter(id: MessageId, counter: number): void;
+    remove(id: MessageId): void;
     /** Other words for a line that nobody said. Null: there is no such line. */
     setLine(id: MessageId, kind: Exclude<Message['kind'], 'text'>, body: string): Message | null;
     /**

@@ -40,6 +40,9 @@ export const chat = {
   stateWords,
   eventWords,
   retry: 'Try again',
+  discard: 'Do not send',
+  discarded: 'The message is taken back.',
+  discardedToBox: 'The message is taken back. Its text is in the box below.',
   route: {
     chipLabel: (words: string) => `Route: ${words}. Show who can see what now`,
     direct: 'Direct · same network',

@@ -20,8 +20,10 @@ export interface Place {
   readonly dialog: DialogPlace | null;
   /** A message to bring into view (search result); a new object each time. */
   readonly target: { readonly message: Message } | null;
-  /** The conversation was opened in order to write: the composer takes the focus. A new object each time. */
-  readonly write: object | null;
+  /**
+   * One is about to write: the composer takes the focus and, if it is empty, the text. A new object each time.
+   */
+  readonly write: { readonly text?: string } | null;
 }
 
 export const nowhere: Place = { conversationId: null, panel: null, dialog: null, target: null, write: null };
@@ -35,6 +37,7 @@ export type Step =
       readonly browsing?: boolean;
     }
   | { readonly type: 'close-conversation' }
+  | { readonly type: 'write'; readonly text: string }
   | { readonly type: 'panel'; readonly panel: Panel }
   | { readonly type: 'dialog'; readonly dialog: DialogPlace | null };
 
@@ -50,6 +53,8 @@ export function navigate(place: Place, step: Step): Place {
       };
     case 'close-conversation':
       return { ...place, conversationId: null, panel: null, target: null };
+    case 'write':
+      return { ...place, write: { text: step.text } };
     case 'panel':
       return { ...place, panel: step.panel };
     case 'dialog':

@@ -62,6 +62,10 @@ export function applyMessage(timeline: Timeline, message: Message): Timeline {
   return { ...timeline, messages: insert(timeline.messages, message) };
 }
 
+export function withoutMessage(timeline: Timeline, id: MessageId): Timeline {
+  return { ...timeline, messages: timeline.messages.filter((message) => message.id !== id) };
+}
+
 function union(held: readonly Message[], page: readonly Message[]): readonly Message[] {
   // What is held was kept current by events; a page may have been read before one of them.
   const byId = new Map<MessageId, Message>();

@@ -9,7 +9,7 @@ import type {
   Device,
   Settings,
 } from '../../shared/model.ts';
-import { applyMessage, type Timeline } from './timeline.ts';
+import { applyMessage, type Timeline, withoutMessage } from './timeline.ts';
 
 export interface WindowState {
   /** Null until the application answered for the first time. */
@@ -71,6 +71,14 @@ export function applyEvent(state: WindowState, event: BridgeEvent): WindowState 
       return {
         ...state,
         timelines: withEntry(state.timelines, event.message.conversationId, applyMessage(timeline, event.message)),
+      };
+    }
+    case 'message-removed': {
+      const timeline = state.timelines.get(event.conversationId);
+      if (timeline === undefined) return state;
+      return {
+        ...state,
+        timelines: withEntry(state.timelines, event.conversationId, withoutMessage(timeline, event.messageId)),
       };
     }
   }

@@ -21,10 +21,11 @@ export function Problem({ error, children }: { error: AppError; children?: React
   );
 }
 
-export function ProblemDetails({ error }: { error: AppError }) {
+/** `reachable`: false in a row of a list that has not the focus; it keeps its place, so that nothing moves under a click. */
+export function ProblemDetails({ error, reachable = true }: { error: AppError; reachable?: boolean }) {
   return (
     <details className="problem-details">
-      <summary>{ui.technicalDetails}</summary>
+      <summary tabIndex={reachable ? undefined : -1}>{ui.technicalDetails}</summary>
       <code dir="ltr">{error.detail === undefined ? error.code : `${error.code}: ${cleanText(error.detail)}`}</code>
     </details>
   );

@@ -76,6 +76,8 @@ export interface Commands {
   /** Durable once this resolves. `id` is made by the caller (UUID): calling again with the same id sends nothing new. */
   'messages.send': [{ conversationId: ConversationId; id: MessageId; body: string; route: RouteChoice }, Message];
   'messages.retry': [{ messageId: MessageId }, Message];
+  /** Takes back a text of our own that no device and no server has got, or may have got. */
+  'messages.discard': [{ messageId: MessageId }, null];
   'messages.search': [{ text: string; limit: number }, readonly Message[]];
   'devices.ofSelf': [Nothing, readonly Device[]];
   'devices.setTrust': [{ ref: DeviceRef; trust: 'verified' | 'distrusted' | 'undecided' }, null];
@@ -106,6 +108,7 @@ export type BridgeEvent =
   | { readonly type: 'conversation-removed'; readonly conversationId: ConversationId }
   /** A message that is new or changed. */
   | { readonly type: 'message'; readonly message: Message }
+  | { readonly type: 'message-removed'; readonly conversationId: ConversationId; readonly messageId: MessageId }
   | { readonly type: 'own-devices'; readonly devices: readonly Device[] }
   | { readonly type: 'settings'; readonly settings: Settings };
 

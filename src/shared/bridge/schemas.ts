@@ -75,6 +75,7 @@ const schemas = {
     route: v.strictObject({ preference, direct: deviceRefs, server: deviceRefs }),
   }),
   'messages.retry': v.strictObject({ messageId }),
+  'messages.discard': v.strictObject({ messageId }),
   'messages.search': v.strictObject({ text: line(500), limit }),
   'devices.ofSelf': nothing,
   'devices.setTrust': v.strictObject({

@@ -1,12 +1,13 @@
 /** Commands about messages. */
 import { fail, ok } from '../../../shared/errors.ts';
 import { inTransaction } from '../../messaging/context.ts';
+import { discardText } from '../../messaging/discard.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';
 
 export function messageCommands(
   profile: RunningProfile,
-): Handlers<'messages.page' | 'messages.send' | 'messages.retry' | 'messages.search'> {
+): Handlers<'messages.page' | 'messages.send' | 'messages.retry' | 'messages.discard' | 'messages.search'> {
   const { store, context } = profile;
   return {
     'messages.page'({ conversationId, before, after, limit }) {
@@ -29,6 +30,8 @@ export function messageCommands(
       const now = store.messages.get(messageId);
       return again && now ? ok(now) : fail('message.unknown', 'This message can no longer be sent.', 'Write it again.');
     },
+
+    'messages.discard': ({ messageId }) => discardText(context, profile.outbox, messageId),
 
     'messages.search': ({ text, limit }) => ok(text.trim() === '' ? [] : store.messages.search(text, limit)),
   };

@@ -86,6 +86,11 @@ export function conversationRepository(connection: Connection): Store['conversat
       if (typeof next !== 'number') throw new Error('no such conversation');
       return next;
     },
+    giveBackOrderCounter: (id, counter) =>
+      connection.run('UPDATE conversation SET order_counter = order_counter - 1 WHERE id = ? AND order_counter = ?', [
+        id,
+        counter,
+      ]).changes > 0,
     seeOrderCounter: (id, identityKey, deviceId, counter) =>
       connection.transaction(() => {
         const key = [id, identityKey, deviceId];

@@ -134,6 +134,14 @@ export function messageRepository(connection: Connection): Store['messages'] {
       return row === null ? null : connection.decode(() => integerOrNull(row, 'order_counter'));
     },
 
+    setOrderCounter: (id, counter) => {
+      connection.run('UPDATE message SET order_counter = ? WHERE id = ?', [counter, id]);
+    },
+
+    remove: (id) => {
+      connection.run('DELETE FROM message WHERE id = ?', [id]);
+    },
+
     setLine: (id, kind, body) =>
       connection.transaction(() => {
         const changed = one(

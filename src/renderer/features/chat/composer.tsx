@@ -12,7 +12,7 @@ import { Icon } from '../../ui/icon.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { RouteIcon } from './route-icon.tsx';
 import { hintWords } from './route-words.ts';
-import { useDraft } from './use-draft.ts';
+import { isFirstTime, useDraft } from './use-draft.ts';
 
 interface ComposerProps {
   readonly conversation: Conversation;
@@ -34,8 +34,12 @@ export function Composer({ conversation, plan, server, name, waitsForCheck }: Co
 
   const { write } = useNavigation().place;
   useEffect(() => {
-    if (write !== null) field.current?.focus();
-  }, [write]);
+    if (write === null) return;
+    field.current?.focus();
+    const { text } = write;
+    if (text === undefined || !isFirstTime(write)) return;
+    setDraft((current) => (current.trim() === '' ? text : current));
+  }, [write, setDraft]);
 
   async function send(): Promise<void> {
     const body = draft.trim();

@@ -16,6 +16,7 @@ import { MessageList } from './message-list.tsx';
 import { PlainConsent } from './plain-consent.tsx';
 import { RequestBar } from './request-bar.tsx';
 import { domainOf } from './route-words.ts';
+import { isFirstTime } from './use-draft.ts';
 import './conversation.css';
 
 export function Conversation({ conversation }: { conversation: ConversationModel }) {
@@ -37,6 +38,13 @@ export function Conversation({ conversation }: { conversation: ConversationModel
   const server = account === null ? null : domainOf(account.jid);
   const name = cleanLine(conversation.title);
   const needsConsent = conversation.encryption === 'none' && !conversation.plainAllowed;
+
+  const { write } = place;
+  useEffect(() => {
+    // No composer to put it into: it waits as a draft.
+    if (!needsConsent || write?.text === undefined || conversation.draft !== '' || !isFirstTime(write)) return;
+    void store.call('conversations.setDraft', { conversationId: conversation.id, draft: write.text });
+  }, [store, conversation.id, conversation.draft, needsConsent, write]);
   return (
     <section className="conversation" aria-label={chat.conversationWith(name)}>
       <ConversationHeader conversation={conversation} contact={contact} plan={plan} server={server} />

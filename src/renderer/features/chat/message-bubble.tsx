@@ -1,13 +1,17 @@
 /** One message: its words, its time, its true state, and its route where that changed. */
-import { LockOpen, RotateCw } from 'lucide-react';
+import { LockOpen, RotateCw, Undo2 } from 'lucide-react';
 import { memo } from 'react';
+import type { AppError } from '../../../shared/errors.ts';
+import type { Message } from '../../../shared/model.ts';
 import { chat } from '../../i18n/chat.ts';
 import { formatMoment, formatTime } from '../../i18n/dates.ts';
+import { useNavigation } from '../../state/navigation.ts';
 import { useAsk } from '../../state/use-ask.ts';
-import { useStore } from '../../state/use-window.ts';
+import { useConversation, useStore } from '../../state/use-window.ts';
 import { Button } from '../../ui/button.tsx';
 import { cleanText } from '../../ui/clean-text.ts';
 import { Icon } from '../../ui/icon.tsx';
+import { useAnnounce } from '../../ui/live-region.tsx';
 import { ProblemDetails } from '../../ui/problem.tsx';
 import { LinkifiedText } from './linkified-text.tsx';
 import { RouteIcon } from './route-icon.tsx';
@@ -57,17 +61,63 @@ export const MessageBubble = memo(function MessageBubble({ row, name, focused }:
         </span>
       </div>
       {message.state === 'failed' ? <Failure row={row} focused={focused} /> : null}
-      {message.state === 'queued' && message.failure !== null && row.groupEnd ? (
-        <p className="waiting-reason">{`${cleanText(message.failure.what)} ${cleanText(message.failure.action)}`}</p>
-      ) : null}
+      {message.state === 'queued' && message.failure !== null ? <Waiting row={row} focused={focused} /> : null}
     </div>
   );
 });
 
+const wordsOf = ({ what, action }: AppError): string => `${cleanText(what)} ${cleanText(action)}`.trim();
+
+/** What it waits for, said once under a group, and the way to take each of it back. */
+function Waiting({ row, focused }: { row: MessageRow; focused: boolean }) {
+  const { discard, busy, error } = useDiscard(row.message);
+  const { failure } = row.message;
+  return (
+    <div className="waiting-reason">
+      {row.groupEnd && failure !== null ? <p>{wordsOf(failure)}</p> : null}
+      {error === null ? null : <p role="alert">{wordsOf(error)}</p>}
+      <DiscardButton focused={focused} isDisabled={busy} onPress={() => void discard()} />
+    </div>
+  );
+}
+
+interface DiscardButtonProps {
+  readonly focused: boolean;
+  readonly isDisabled: boolean;
+  readonly onPress: () => void;
+}
+
+function DiscardButton({ focused, ...props }: DiscardButtonProps) {
+  return (
+    <Button small kind="quiet" excludeFromTabOrder={!focused} {...props}>
+      <Icon of={Undo2} size={14} />
+      {chat.discard}
+    </Button>
+  );
+}
+
+function useDiscard(message: Message) {
+  const { ask, busy, error } = useAsk('messages.discard');
+  const { go } = useNavigation();
+  const announce = useAnnounce();
+  const conversation = useConversation(message.conversationId);
+
+  async function discard(): Promise<void> {
+    const result = await ask({ messageId: message.id });
+    if (!result.ok) return;
+    announce(conversation?.draft.trim() === '' ? chat.discardedToBox : chat.discarded);
+    go({ type: 'write', text: message.body });
+  }
+  return { discard, busy, error };
+}
+
 function Failure({ row, focused }: { row: MessageRow; focused: boolean }) {
   const store = useStore();
   const { ask, busy, error } = useAsk('messages.retry');
-  const failure = error ?? row.message.failure;
+  const taking = useDiscard(row.message);
+  const failure = error ?? taking.error ?? row.message.failure;
+  // A device has it then, and may yet be able to read it.
+  const canDiscard = row.message.failure?.code !== 'encryption.unreadable';
 
   async function retry(): Promise<void> {
     const result = await ask({ messageId: row.message.id });
@@ -77,15 +127,17 @@ function Failure({ row, focused }: { row: MessageRow; focused: boolean }) {
     <div className="failure">
       <div>
         <p>
-          <strong>{chat.stateWords.failed}.</strong>{' '}
-          {failure === null ? null : `${cleanText(failure.what)} ${cleanText(failure.action)}`}
+          <strong>{chat.stateWords.failed}.</strong> {failure === null ? null : wordsOf(failure)}
         </p>
-        {focused && failure !== null ? <ProblemDetails error={failure} /> : null}
+        {failure === null ? null : <ProblemDetails error={failure} reachable={focused} />}
       </div>
       <Button small isDisabled={busy} excludeFromTabOrder={!focused} onPress={() => void retry()}>
         <Icon of={RotateCw} size={14} />
         {chat.retry}
       </Button>
+      {canDiscard ? (
+        <DiscardButton focused={focused} isDisabled={taking.busy} onPress={() => void taking.discard()} />
+      ) : null}
     </div>
   );
 }

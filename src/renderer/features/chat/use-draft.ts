@@ -3,6 +3,15 @@ import { type Dispatch, type SetStateAction, useEffect, useRef, useState } from 
 import type { Conversation } from '../../../shared/model.ts';
 import { useStore } from '../../state/use-window.ts';
 
+const putBack = new WeakSet<object>();
+
+/** A text is put back once, whoever is mounted again: what was emptied by hand stays empty. */
+export function isFirstTime(write: object): boolean {
+  if (putBack.has(write)) return false;
+  putBack.add(write);
+  return true;
+}
+
 export function useDraft(conversation: Conversation): {
   readonly draft: string;
   readonly setDraft: Dispatch<SetStateAction<string>>;
