@@ -238,7 +238,7 @@ describe('somebody unknown', () => {
     await noise(77);
     expect(anna.store.settings.getValue(`repaired/${benId}/77`)).toBeNull();
     await noise(ben.deviceId);
-    expect(anna.store.settings.getValue(`repaired/${benId}/${ben.deviceId}`)).not.toBeNull();
+    await expect.poll(() => anna.store.settings.getValue(`repaired/${benId}/${ben.deviceId}`)).not.toBeNull();
   });
 });
 

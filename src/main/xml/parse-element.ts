@@ -14,6 +14,7 @@ export const MAX_STANZA_DEPTH = 64;
 export const MAX_STANZA_ELEMENTS = 5_000;
 
 class Refused extends Error {}
+class TooMany extends Error {}
 
 /** Bytes must be UTF-8 of exactly one element. Fails with `transport.too-large` or `transport.malformed`. */
 export function parseElementBytes(bytes: Uint8Array): Result<Element> {
@@ -49,7 +50,7 @@ function parseText(text: string): Result<Element> {
   parser.on('opentag', (tag) => {
     elements += 1;
     if (open.length >= MAX_STANZA_DEPTH) throw new Refused('too deep');
-    if (elements > MAX_STANZA_ELEMENTS) throw new Refused('too many elements');
+    if (elements > MAX_STANZA_ELEMENTS) throw new TooMany();
     const attributes: Record<string, string> = {};
     for (const [name, attribute] of Object.entries(tag.attributes as Record<string, SaxesAttributeNS>)) {
       attributes[name] = attribute.value;
@@ -72,6 +73,7 @@ function parseText(text: string): Result<Element> {
   try {
     parser.write(text).close();
   } catch (error) {
+    if (error instanceof TooMany) return tooLarge();
     if (error instanceof Refused) return malformed(error.message);
     throw error;
   }
