@@ -38,6 +38,11 @@ export function displayTime(given: {
   return Math.max(believable, given.seenAt ?? 0);
 }
 
+/** A server's stamp has whole seconds (XEP-0082 allows it): what came before it in that second stands before it. */
+export function latestOf(stamp: number): number {
+  return stamp % 1000 === 0 ? stamp + 999 : stamp;
+}
+
 /** Where a message of our own stands: last, even when our clock was set back. */
 export function ownDisplayTime(context: MessagingContext, conversationId: ConversationId): number {
   return Math.max(context.now(), context.store.messages.newestAt(conversationId) ?? 0);

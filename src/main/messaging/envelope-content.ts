@@ -14,7 +14,13 @@ import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival } from '../transports/transport.ts';
 import { ClearSignalReader } from './clear-signal-reader.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
-import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
+import {
+  conversationWith,
+  displayTime,
+  insertMessage,
+  insertSystemMessage,
+  latestOf,
+} from './conversation-timeline.ts';
 import { recordDelivery } from './delivery-record.ts';
 import { lettingIn } from './device-records.ts';
 import { lineBefore, lineInstead, shownText } from './foreign-content.ts';
@@ -180,7 +186,8 @@ export class EnvelopeReader {
     const instead = lineInstead(said, who);
     const line = instead ?? lineBefore(said, who);
     if (line !== null) {
-      const about = { owner: direction === 'out' ? 'self' : contact.id, deviceId: taken.deviceId, sentAt } as const;
+      const owner = direction === 'out' ? 'self' : contact.id;
+      const about = { owner, deviceId: taken.deviceId, sentAt: envelope.time ?? latestOf(sentAt) } as const;
       insertSystemMessage(this.#context, after, conversation.id, 'info', line, about);
     }
     if (instead !== null) return null;
@@ -279,11 +286,6 @@ export class EnvelopeReader {
       after,
     );
   }
-}
-
-/** A server's stamp has whole seconds (XEP-0082 allows it): what came before it in that second stands before it. */
-function latestOf(stamp: number): number {
-  return stamp % 1000 === 0 ? stamp + 999 : stamp;
 }
 
 /** Legacy OMEMO encrypts the text alone: who speaks with whom, and when, is what the stanza says. */

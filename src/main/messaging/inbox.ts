@@ -8,7 +8,7 @@ import type { MessageId } from '../../shared/model.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, IncomingStanza, Taking } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
-import { conversationWith } from './conversation-timeline.ts';
+import { conversationWith, latestOf } from './conversation-timeline.ts';
 import { learnDevice, lettingIn, maxDevicesKnown, type Owner } from './device-records.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
 import { encryptedIn, type IncomingEncrypted } from './incoming-encrypted.ts';
@@ -385,7 +385,12 @@ export class Inbox {
     if (last?.kind === 'undecryptable' && error.code === 'encryption.not-for-us') return false;
     const said: unknown = stanza.attrs['id'];
     const stanzaId = typeof said === 'string' && said !== '' && said.length <= maxIdLength ? (said as MessageId) : null;
-    const message = { id: id ?? stanzaId, deviceId, next, sentAt: arrival.delayedSince };
+    const message = {
+      id: id ?? stanzaId,
+      deviceId,
+      next,
+      sentAt: arrival.delayedSince && latestOf(arrival.delayedSince),
+    };
     return showUndecryptable(this.#context, contact, message, after) !== null;
   }
 }

@@ -3,7 +3,13 @@ import type { Element } from '@xmpp/xml';
 import type { Message, MessageId } from '../../shared/model.ts';
 import type { Arrival } from '../transports/transport.ts';
 import type { AfterCommit, MessagingContext } from './context.ts';
-import { conversationWith, displayTime, insertMessage, insertSystemMessage } from './conversation-timeline.ts';
+import {
+  conversationWith,
+  displayTime,
+  insertMessage,
+  insertSystemMessage,
+  latestOf,
+} from './conversation-timeline.ts';
 import { callIn, isEncryptedOtherwise, lineBefore, lineInstead, shownText } from './foreign-content.ts';
 import type { Sender } from './sender.ts';
 import { bodyIn } from './text-body.ts';
@@ -36,7 +42,11 @@ export function takePlainMessage(
   }
   const sentAt = arrival.delayedSince ?? context.now();
   const tell = (line: string): void => {
-    insertSystemMessage(context, after, conversation.id, 'info', line, { owner: sender.owner, deviceId: 0, sentAt });
+    insertSystemMessage(context, after, conversation.id, 'info', line, {
+      owner: sender.owner,
+      deviceId: 0,
+      sentAt: latestOf(sentAt),
+    });
   };
   const call = sender.owner === 'self' ? null : callIn(elements);
   if (call !== null && !context.store.seen.has(origin, `call ${call}` as MessageId)) {
@@ -62,7 +72,7 @@ export function takePlainMessage(
     body: shownText(body),
     sentAt,
     receivedAt,
-    sortAt: displayTime({ sentAt, receivedAt, seenAt: null }),
+    sortAt: displayTime({ sentAt: latestOf(sentAt), receivedAt, seenAt: null }),
     senderOwner: sender.owner,
     senderDeviceId: null,
     encryption: 'none',
