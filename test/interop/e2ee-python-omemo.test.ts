@@ -179,6 +179,8 @@ describe.each(['omemo2', 'omemo-legacy'] as const)('python-omemo and Bothy, %s',
     await expect(theirs().receive(ours.send(bundle, text('lost')))).rejects.toThrow(/NoSession/);
     if (ours.record === null) throw new Error('no record');
     ours.record = archiveSessions(ours.record, wire);
+    // As anybody would: the prekey of an old bundle may be the one that was used.
+    bundle = await theirs().bundle();
     await fromUs('renewed by us');
     await fromThem('good');
     await theirs().forget();

@@ -182,7 +182,7 @@ describe('profanity', () => {
     conversation = (await devicesKnown(bothy, 2)).id;
     await fromUs('from a new Bothy');
     await profanity.knowsDevices(anna, 2);
-    await profanity.type('/omemo end');
+    await profanity.endOmemo(anna);
     await profanity.startOmemo(anna, 2);
     await fromThem('to your new Bothy');
     await fromUs('good once more');
@@ -204,7 +204,7 @@ describe('profanity', () => {
     await profanity.sees(new RegExp(`${fingerprint}$`, 'm'));
     await profanity.type(`/omemo trust ${anna} ${fingerprint}`);
     await profanity.sees(new RegExp(`${fingerprint} \\(trusted\\)|[Tt]rust.*${fingerprint}`, 'm'));
-    await profanity.type('/omemo end');
+    await profanity.endOmemo(anna);
     await profanity.startOmemo(anna);
     await fromThem('trusted by hand');
     await fromUs('thank you');

@@ -112,6 +112,12 @@ export class Profanity {
     });
   }
 
+  async endOmemo(jid: string): Promise<void> {
+    await this.type('/omemo end');
+    // Until its title says so, the old one would pass for a session that was begun since.
+    await this.sees(new RegExp(`^ *${jid}[^\\n]*\\[unencrypted\\]`));
+  }
+
   async #open(words: readonly string[]): Promise<void> {
     const { folder } = this.#options;
     const environment = {
