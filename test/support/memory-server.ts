@@ -166,7 +166,8 @@ export class MemoryServer {
       device: null,
       kind,
       archiveId,
-      delayedSince: kind === 'archive' ? person.now : null,
+      // Servers stamp by the second.
+      delayedSince: kind === 'archive' ? Math.floor(person.now / 1000) * 1000 : null,
     };
     await person.inbox.take({ stanza: copyOf(text), arrival });
   }

@@ -13,10 +13,10 @@ import { recordDelivery } from './delivery-record.ts';
 import { displayedIn, isMarkable } from './markers.ts';
 import type { Outbox } from './outbox.ts';
 import { asksForReceipt, receiptFor, receiptsIn } from './receipts.ts';
+import { maxIdLength } from './wire-id.ts';
 
 /** Each is a stanza of its own (one id fits in, XEP-0184 §5): after a long absence only the newest are worth that. */
 const maxOwed = 50;
-const maxIdLength = 256;
 
 export class ClearSignalReader {
   readonly #context: MessagingContext;

@@ -6,6 +6,7 @@ import { type AfterCommit, type MessagingContext, selfOf } from './context.ts';
 import { conversationWith, insertSystemMessage } from './conversation-timeline.ts';
 import { noteSignOfLife } from './own-device-life.ts';
 import { ownDeviceAppeared } from './own-device-news.ts';
+import { sameBytes } from './same-bytes.ts';
 import { believe, namesOf } from './trust-belief.ts';
 import { tellChanges } from './trust-news.ts';
 
@@ -48,10 +49,6 @@ function lastSeen(context: MessagingContext, before: number | null, seenAt: numb
   const isGood = before !== null && before < now + day;
   const step = now - at < day ? seenStep : day;
   return isGood && at < before + step ? before : at;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /** What was learned about a device. Inside a transaction; tells the conversation about new devices and new keys. */

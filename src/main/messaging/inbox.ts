@@ -3,43 +3,36 @@
  * archive cursor + queued answers. The transport acknowledges only after that.
  */
 import type { Element } from '@xmpp/xml';
-import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
+import { fail } from '../../shared/errors.ts';
 import type { MessageId } from '../../shared/model.ts';
 import type { ContactRecord } from '../storage/records.ts';
 import type { Arrival, IncomingStanza, Taking } from '../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from './context.ts';
-import { conversationWith, latestOf } from './conversation-timeline.ts';
-import { learnDevice, lettingIn, maxDevicesKnown, type Owner } from './device-records.ts';
+import { type DecryptedArrival, decryptFor } from './decrypt-arrival.ts';
+import { maxDevicesKnown, type Owner } from './device-records.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
 import { encryptedIn, type IncomingEncrypted } from './incoming-encrypted.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import type { MessageCipher } from './message-cipher.ts';
 import { takePlainMessage } from './plain-messages.ts';
-import { linkedDevices } from './recipients.ts';
 import { type Sender, senderOf } from './sender.ts';
 import type { SessionCare } from './session-care.ts';
-import { showUndecryptable, type WhatNext } from './undecryptable-line.ts';
-import { uniqueId } from './wire-id.ts';
+import { UnreadableArrivals } from './unreadable-arrivals.ts';
+import { maxIdLength, uniqueId } from './wire-id.ts';
 
-const maxIdLength = 256;
 /** What is kept of somebody who asks to be a contact, until they are answered. */
 const maxFromStranger = 50;
 const maxDevicesOfStranger = 10;
-/** Messages of which their sender was told that they cannot be read here; more need not be remembered. */
-const maxAwaited = 200;
 /** Milliseconds of work after which others get a turn: thousands of archived messages come in without a pause. */
 const slice = 8;
 /** So many archived messages share a transaction at least: on a slow computer, too, the disk is waited for seldom. */
 const fewestAtOnce = 10;
-type Decrypted = Extract<ReturnType<MessageCipher['decrypt']>, { ok: true }>['value'];
 
 export class Inbox {
   readonly #context: MessagingContext;
   readonly #directory: KeyDirectory;
   readonly #care: SessionCare;
   readonly #reader: EnvelopeReader;
-  /** Encrypted again on our word, they will come once more; only then is it worth showing that they did not decrypt. */
-  readonly #awaited = new Set<string>();
+  readonly #unreadable: UnreadableArrivals;
   #sliceBegan = 0;
 
   constructor(context: MessagingContext, directory: KeyDirectory, care: SessionCare, reader: EnvelopeReader) {
@@ -47,6 +40,7 @@ export class Inbox {
     this.#directory = directory;
     this.#care = care;
     this.#reader = reader;
+    this.#unreadable = new UnreadableArrivals(context, care);
     reader.onHealing = (asker, content, after) => care.takeContent(asker, content, after);
   }
 
@@ -121,7 +115,7 @@ export class Inbox {
       return arrival.transport === 'libp2p' ? 'refused' : 'taken';
     }
     if (!encrypted.ok) {
-      this.#undecryptable(stanza, arrival, sender, 0, null, encrypted.error, 'person', after);
+      this.#unreadable.show({ stanza, arrival, sender }, 0, null, encrypted.error, 'person', after);
       return 'refused';
     }
     return this.#takeEncrypted(stanza, arrival, sender, encrypted.value, after);
@@ -162,9 +156,11 @@ export class Inbox {
     const id = messageIdOf(stanza, encrypted);
     if (encrypted.keys.length === 0) {
       const error = fail('encryption.not-for-us', 'A message was not encrypted for this device.').error;
-      return encrypted.payload ? this.#unreadable(stanza, arrival, sender, encrypted, id, error, after) : 'taken';
+      return encrypted.payload
+        ? this.#unreadable.take({ stanza, arrival, sender }, encrypted, id, error, after)
+        : 'taken';
     }
-    const outcome = this.#decryptAny(sender.owner, arrival, encrypted, id, after);
+    const outcome = decryptFor(this.#context, this.#directory, { owner: sender.owner, arrival, encrypted, id }, after);
     if (outcome === 'duplicate') {
       if (arrival.kind === 'live' && sender.contact) this.#reader.acknowledgeAgain(sender.contact, id, arrival, after);
       return 'taken';
@@ -173,154 +169,11 @@ export class Inbox {
     // Decrypted before under another id (a replay): nothing to say (XEP-0384 §6). But never claimed to be read, either:
     // it may be somebody honest whose ratchet went back.
     if (outcome.error.code === 'encryption.replayed') {
-      if (arrival.route === 'server') this.#askWhetherRolledBack(stanza, sender, encrypted, after);
+      if (arrival.route === 'server')
+        this.#unreadable.askWhetherRolledBack({ stanza, arrival, sender }, encrypted, after);
       return 'unreadable';
     }
-    return this.#unreadable(stanza, arrival, sender, encrypted, id, outcome.error, after);
-  }
-
-  /**
-   * It did not decrypt. A direct link tells its sender so, who encrypts it again once: it is shown when that did not
-   * help either. The server's acknowledgement cannot tell, so what came through it is shown at once, and asked for.
-   */
-  #unreadable(
-    stanza: Element,
-    arrival: Arrival,
-    sender: Sender,
-    encrypted: IncomingEncrypted,
-    id: MessageId,
-    error: AppError,
-    after: AfterCommit,
-  ): Taking {
-    const { sid, wire } = encrypted;
-    const name = `${sender.owner}/${sid}/${id}`;
-    const mayHelp = error.code !== 'encryption.mismatch';
-    const toldToSender = mayHelp && arrival.route === 'direct' && !this.#awaited.has(name);
-    let lost: MessageId | null = null;
-    if (toldToSender) {
-      this.#context.log('info', 'unreadable', { code: error.code });
-      if (this.#awaited.size < maxAwaited) after(() => this.#awaited.add(name));
-    } else {
-      after(() => this.#awaited.delete(name));
-      const next = this.#whatNext(stanza, sender, encrypted, error);
-      const shown = this.#undecryptable(stanza, arrival, sender, sid, id, error, next, after);
-      if (shown && (next === 'asked' || next === 'perhaps')) lost = id;
-    }
-    if (sender.owner !== 'self' && error.code !== 'encryption.not-for-us') {
-      this.#care.broken({ contactId: sender.owner, deviceId: sid, wire }, lost, after);
-    }
-    return mayHelp ? 'unreadable' : 'refused';
-  }
-
-  /** Who is asked, and whether they will understand. */
-  #whatNext(stanza: Element, sender: Sender, { sid, wire }: IncomingEncrypted, error: AppError): WhatNext {
-    if (error.code === 'encryption.mismatch') return 'refused';
-    if (error.code === 'encryption.not-for-us') return 'old';
-    const { contact, owner } = sender;
-    if (!contact || owner === 'self' || contact.subscription === 'pending-in') return 'person';
-    const { store } = this.#context;
-    const device = store.devices.get(owner, sid);
-    if (wire !== 'omemo2' || !device || !lettingIn(this.#context)(device) || typeof stanza.attrs['id'] !== 'string')
-      return 'person';
-    if (linkedDevices(this.#context, contact).has(sid)) return 'asked';
-    const conversation = store.conversations.byContact(contact.id);
-    const { identityKey } = device;
-    if (!conversation || !identityKey) return 'perhaps';
-    return store.conversations.hasSeenOrder(conversation.id, identityKey, sid) ? 'asked' : 'perhaps';
-  }
-
-  /**
-   * A key used before, under an id never seen: bytes that a server repeats, or a Bothy that an old copy was put back on.
-   * Nothing is shown; a Bothy is asked for it in a new session, and one that never said it says so.
-   */
-  #askWhetherRolledBack(stanza: Element, sender: Sender, encrypted: IncomingEncrypted, after: AfterCommit): void {
-    const { owner } = sender;
-    const id: unknown = stanza.attrs['id'];
-    const notReadable = fail('encryption.replayed', '').error;
-    if (owner === 'self' || typeof id !== 'string' || id.length > maxIdLength) return;
-    if (this.#whatNext(stanza, sender, encrypted, notReadable) !== 'asked') return;
-    const { sid, wire } = encrypted;
-    this.#care.broken({ contactId: owner, deviceId: sid, wire }, id as MessageId, after);
-  }
-
-  /** Tries each key that may be ours; the first that decrypts is it. */
-  #decryptAny(
-    owner: Owner,
-    arrival: Arrival,
-    encrypted: IncomingEncrypted,
-    id: MessageId,
-    after: AfterCommit,
-  ): 'duplicate' | Result<Decrypted & { readonly identityKey: Uint8Array }> {
-    let failure: AppError | null = null;
-    for (const key of encrypted.keys) {
-      const known =
-        this.#context.store.devices.get(owner, encrypted.sid)?.identityKey ?? this.#metNearby(owner, encrypted.sid);
-      const identityKey = this.#context.cipher.statedIdentity(key, encrypted.wire) ?? known;
-      if (!identityKey) {
-        failure ??= fail('encryption.no-session', 'A message came from a device this one has no session with.').error;
-        continue;
-      }
-      // A direct link carries only what the device at its other end says itself.
-      const linked = arrival.device;
-      if (
-        linked &&
-        (linked.deviceId !== encrypted.sid ||
-          !sameBytes(this.#context.cipher.canonicalIdentity(linked.identityKey), identityKey))
-      ) {
-        failure = fail('encryption.mismatch', 'A message claimed to come from another device.').error;
-        continue;
-      }
-      if (this.#context.store.seen.has(identityKey, id)) return 'duplicate';
-      const result = this.#context.cipher.decrypt({
-        wire: encrypted.wire,
-        senderDeviceId: encrypted.sid,
-        senderIdentity: identityKey,
-        key,
-        payload: encrypted.payload,
-        iv: encrypted.iv,
-      });
-      if (result.ok) {
-        this.#context.crashPoint('inbox.decrypted');
-        this.#context.store.seen.add(identityKey, id, this.#context.now());
-        learnDevice(this.#context, after, owner, {
-          deviceId: encrypted.sid,
-          identityKey,
-          wire: this.#wireToWriteIn(owner, encrypted),
-          seenAt: arrival.delayedSince ?? this.#context.now(),
-          ...(arrival.route === 'direct' ? this.#activeBySight(owner) : {}),
-        });
-        if (!known) this.#directory.identityKnown(owner, encrypted.sid, after);
-        return ok({ ...result.value, identityKey });
-      }
-      failure = result.error;
-    }
-    return { ok: false, error: failure ?? fail('encryption.not-for-us', 'There was no key for this device.').error };
-  }
-
-  /**
-   * Somebody met nearby may write from an account we know as another contact: the session belongs to the device, not to
-   * the address. The introduction inside then makes one contact of the two.
-   */
-  #metNearby(owner: Owner, sid: number): Uint8Array | null {
-    const { contacts, devices } = this.#context.store;
-    if (owner === 'self' || contacts.get(owner)?.xid !== null) return null;
-    for (const contact of contacts.list()) {
-      const identityKey = contact.jid === null ? devices.get(contact.id, sid)?.identityKey : null;
-      if (identityKey) return identityKey;
-    }
-    return null;
-  }
-
-  /** What a device we know is written to in is for its owner's lists to say. */
-  #wireToWriteIn(owner: Owner, { sid, wire }: IncomingEncrypted): IncomingEncrypted['wire'] {
-    if (wire === 'omemo2' && this.#directory.newerWorks(owner, sid)) return wire;
-    return this.#context.store.devices.get(owner, sid)?.wire ?? wire;
-  }
-
-  /** A contact without an account has nowhere else to announce a device than in front of us. */
-  #activeBySight(owner: Owner): { readonly active?: boolean } {
-    const contact = owner === 'self' ? null : this.#context.store.contacts.get(owner);
-    return contact?.jid === null ? { active: true } : {};
+    return this.#unreadable.take({ stanza, arrival, sender }, encrypted, id, outcome.error, after);
   }
 
   #decrypted(
@@ -329,7 +182,7 @@ export class Inbox {
     sender: Sender,
     { sid, wire }: IncomingEncrypted,
     id: MessageId,
-    decrypted: Decrypted & { readonly identityKey: Uint8Array },
+    decrypted: DecryptedArrival,
     after: AfterCommit,
   ): Taking {
     if (decrypted.bundleChanged) after(() => void this.#directory.announce());
@@ -344,7 +197,7 @@ export class Inbox {
       if (taken.ok) answered = taken.value.answered;
       else {
         const next = taken.error.code === 'encryption.mismatch' ? 'refused' : 'person';
-        this.#undecryptable(stanza, arrival, sender, sid, id, taken.error, next, after);
+        this.#unreadable.show({ stanza, arrival, sender }, sid, id, taken.error, next, after);
         taking = 'refused';
       }
     }
@@ -364,39 +217,6 @@ export class Inbox {
       this.#directory.fetchList(contact.id, jid).catch(() => this.#context.log('warn', 'list-not-fetched'));
     });
   }
-
-  /** Shown as what it is, once, however often and by whichever route the same stanza comes. True: newly. */
-  #undecryptable(
-    stanza: Element,
-    arrival: Arrival,
-    sender: Sender,
-    deviceId: number,
-    id: MessageId | null,
-    error: AppError,
-    next: WhatNext,
-    after: AfterCommit,
-  ): boolean {
-    this.#context.log('info', 'undecryptable', { code: error.code });
-    const { contact } = sender;
-    if (!contact || sender.owner === 'self') return false;
-    const conversation = conversationWith(this.#context, contact.id);
-    const last = this.#context.store.conversations.summary(conversation.id).lastMessage;
-    // Many in a row (an archive from before this device existed) say no more than one.
-    if (last?.kind === 'undecryptable' && error.code === 'encryption.not-for-us') return false;
-    const said: unknown = stanza.attrs['id'];
-    const stanzaId = typeof said === 'string' && said !== '' && said.length <= maxIdLength ? (said as MessageId) : null;
-    const message = {
-      id: id ?? stanzaId,
-      deviceId,
-      next,
-      sentAt: arrival.delayedSince && latestOf(arrival.delayedSince),
-    };
-    return showUndecryptable(this.#context, contact, message, after) !== null;
-  }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /** The stanza's id; where a client gives none, or one that comes again, what is the same each time the same bytes come. */

@@ -6,6 +6,7 @@
 import type { Address, ContactId, TrustState } from '../../shared/model.ts';
 import type { ContactRecord, DeviceRecord, TrustStatement } from '../storage/records.ts';
 import { type MessagingContext, selfOf } from './context.ts';
+import { sameBytes } from './same-bytes.ts';
 
 export interface BeliefChange {
   /** As it is now. */
@@ -120,8 +121,4 @@ function speakerOf(context: MessagingContext, about: DeviceRecord, saidBy: Uint8
   if (about.identityKey && sameBytes(about.identityKey, saidBy)) return null;
   const { devices } = context.store;
   return devices.of('self').find(isSpeaker) ?? devices.of(about.owner).find(isSpeaker) ?? null;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -2,6 +2,9 @@
 import type { MessageId } from '../../shared/model.ts';
 import type { MessagingContext } from './context.ts';
 
+/** Characters of an id on the wire; longer ones are not remembered. */
+export const maxIdLength = 256;
+
 /** Ids are unique here, but other clients count 1, 2, 3: a clash with another person's message loses nothing. */
 export function freeId(context: MessagingContext, id: MessageId): MessageId {
   return context.store.messages.get(id) ? (`${id}#${crypto.randomUUID()}` as MessageId) : id;
