@@ -133,7 +133,7 @@ export class MemoryServer {
     plain?.push(copyOf(text));
     if (!plain && !this.#people.has(to)) {
       const error = appError('stanza.not-found', 'There is no such address.');
-      sender?.outbox.bounced(String(stanza.attrs['id']) as MessageId, to, error);
+      sender?.outbox.outcomes.bounced(String(stanza.attrs['id']) as MessageId, to, error);
       return;
     }
     this.#lastId += 1;

@@ -110,7 +110,7 @@ describe('a device that the person has not let in', () => {
     const id = anna.say(ben, 'for Ben alone');
     await until(() => anna.store.messages.get(id)?.state === 'on-server');
     expect(eve.told.slice(before).map((message) => message.body)).not.toContain('for Ben alone');
-    inTransaction(anna.context, (after) => anna.outbox.acknowledged(benId, eve.deviceId, id, after));
+    inTransaction(anna.context, (after) => anna.outbox.outcomes.acknowledged(benId, eve.deviceId, id, after));
     expect(anna.store.messages.get(id)?.state).toBe('on-server');
     const there = conversationWith(eve.context, eve.contactOf(anna)).id;
     eve.store.messages.insert({

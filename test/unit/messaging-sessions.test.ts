@@ -81,7 +81,7 @@ describe('a message that the other device cannot decrypt', () => {
       'A message could not be decrypted. It was asked for again and will stand here when it comes.',
     ]);
     anna.fate = () => ({ arrives: 1, acknowledged: true });
-    anna.store.transaction(() => anna.outbox.retry(anna.contactOf(ben), id, (after) => setImmediate(after)));
+    anna.store.transaction(() => anna.outbox.outcomes.retry(anna.contactOf(ben), id, (after) => setImmediate(after)));
     await delivered(anna, id);
     expect(shown(ben, anna, 'text').at(-1)).toBe('Crackle');
   });

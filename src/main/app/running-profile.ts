@@ -177,7 +177,7 @@ export class RunningProfile {
           this.#countTime();
           this.outbox.kickAll();
         },
-        onBounce: (messageId, from, error) => this.outbox.bounced(messageId as MessageId, from, error),
+        onBounce: (messageId, from, error) => this.outbox.outcomes.bounced(messageId as MessageId, from, error),
         onStanza: (incoming) => inbox.take(incoming),
         onStanzas: (incoming) => inbox.takeAll(incoming),
       },

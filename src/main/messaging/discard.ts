@@ -19,7 +19,7 @@ export function discardText(context: MessagingContext, outbox: Outbox, id: Messa
     // Then a device has it, and may yet be able to read it.
     const unreadable = message.failure?.code === 'encryption.unreadable';
     const wasSealed = context.store.outbox.byMessage(id)?.stage === 'plaintext' && isSealed(context, id);
-    if (!waits || unreadable || wasSealed || !outbox.takeBack(contactId, id, after)) {
+    if (!waits || unreadable || wasSealed || !outbox.outcomes.takeBack(contactId, id, after)) {
       const what = 'This message has left this computer, or may have: it cannot be taken back.';
       return fail('message.already-sent', what);
     }

@@ -88,7 +88,7 @@ export class EnvelopeReader {
     takeTrustMessage(this.#context, after, { owner: contact.id, ...taken }, contact, envelope);
     const letIn = lettingIn(this.#context)(this.#context.store.devices.get(contact.id, taken.deviceId));
     if (letIn) {
-      for (const id of receiptsIn(content)) this.#outbox.acknowledged(contact.id, taken.deviceId, id, after);
+      for (const id of receiptsIn(content)) this.#outbox.outcomes.acknowledged(contact.id, taken.deviceId, id, after);
       for (const id of displayedIn(content)) this.#displayed(contact, id, after);
     }
     const answers: Element[] = [];

@@ -6,19 +6,17 @@
 import type { Element } from '@xmpp/xml';
 import type { RouteChoice } from '../../shared/bridge/contract.ts';
 import { traceOf } from '../../shared/error-trace.ts';
-import { type AppError, appError } from '../../shared/errors.ts';
-import type { BareJid, ContactId, DeviceId, MessageId } from '../../shared/model.ts';
+import type { ContactId, MessageId } from '../../shared/model.ts';
 import type { RoutePreference } from '../../shared/routing.ts';
 import type { ContactRecord, OutboxRecord, OutboxTarget } from '../storage/records.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from './context.ts';
-import { recordDelivery } from './delivery-record.ts';
 import type { KeyDirectory } from './key-directory.ts';
-import { entryOf, isFinished, isForContact, mayHaveLeft, type OutboxEntry } from './outbox-entry.ts';
+import { entryOf, isFinished, isForContact, type OutboxEntry } from './outbox-entry.ts';
+import { OutboxOutcomes } from './outbox-outcomes.ts';
+import { OutboxQueues } from './outbox-queues.ts';
 import { partyOf } from './recipients.ts';
-import { resealFor } from './reseal.ts';
 import { contentXml, plainDeviceId, prepareToSeal, readyToSeal, seal } from './seal.ts';
 import { Transmitter } from './transmitter.ts';
-import { owe } from './trust-news.ts';
 import { explainWaiting } from './waiting-reason.ts';
 import { WakeTimers } from './wake-timers.ts';
 
@@ -44,7 +42,9 @@ export class Outbox {
   readonly #context: MessagingContext;
   readonly #directory: KeyDirectory;
   readonly #signal: AbortSignal;
-  readonly #queues = new Map<ContactId, OutboxEntry[]>();
+  readonly #queues: OutboxQueues;
+  /** What devices, servers and the person say of what was queued. */
+  readonly outcomes: OutboxOutcomes;
   readonly #pumping = new Map<ContactId, 'running' | 'again'>();
   readonly #timers: WakeTimers;
   readonly #transmitter: Transmitter;
@@ -53,13 +53,18 @@ export class Outbox {
     this.#context = context;
     this.#directory = directory;
     this.#signal = signal;
+    this.#queues = new OutboxQueues(context);
     this.#timers = new WakeTimers(context.now, (contactId) => this.#wake(contactId), signal);
     this.#transmitter = new Transmitter(context, signal, this.#timers, {
       wake: (contactId) => this.#wake(contactId),
-      unreadable: (entry, devices) => this.#unreadable(entry, devices),
+      unreadable: (entry, devices) => this.outcomes.unreadable(entry, devices),
       sentAgain: ({ row, stanzaId }, devices, after) => {
-        for (const deviceId of devices) this.acknowledged(row.contactId, deviceId, stanzaId, after);
+        for (const deviceId of devices) this.outcomes.acknowledged(row.contactId, deviceId, stanzaId, after);
       },
+    });
+    this.outcomes = new OutboxOutcomes(context, directory, this.#queues, this.#transmitter, {
+      wake: (contactId) => this.#wake(contactId),
+      kick: (contactId) => this.kick(contactId),
     });
     directory.onListChanged = (contactId) => this.#wake(contactId);
   }
@@ -69,10 +74,10 @@ export class Outbox {
     const { outbox } = this.#context.store;
     const now = this.#context.now();
     for (const row of outbox.pending()) {
-      const entry = this.#entryOf(row);
+      const entry = this.#queues.entryOf(row);
       const rests = entry.targets.length > 0 && entry.targets.every((target) => target.state !== 'waiting');
       if (isFinished(entry) || (rests && Math.abs(now - row.createdAt) > keepAccepted)) outbox.remove(row.id);
-      else this.#queue(row.contactId).push(entry);
+      else this.#queues.of(row.contactId).push(entry);
     }
     this.kickAll();
   }
@@ -94,7 +99,7 @@ export class Outbox {
     });
     const contact = store.contacts.get(queued.contactId);
     const isWaiting = ({ row: { stage, kind } }: OutboxEntry): boolean => stage === 'plaintext' && kind !== 'trust';
-    const first = queued.kind !== 'trust' && !this.#queue(queued.contactId).some(isWaiting);
+    const first = queued.kind !== 'trust' && !this.#queues.of(queued.contactId).some(isWaiting);
     const mayAnswer = this.#context.mayEncrypt() && (queued.kind === 'text' || !this.#context.catchingUp());
     if (contact && first && mayAnswer && readyToSeal(this.#context, this.#directory, contact)) {
       seal(this.#context, this.#directory, row, after);
@@ -133,16 +138,15 @@ export class Outbox {
 
   /** Takes back what `addInClear` queued and has not left. Inside a transaction. */
   dropClearSignals(contactId: ContactId, after: AfterCommit): void {
-    const dropped = this.#queue(contactId).filter(
-      ({ row, targets }) =>
-        row.kind === 'control' && targets.some((target) => isForContact(target) && target.deviceId === plainDeviceId),
-    );
+    const dropped = this.#queues
+      .of(contactId)
+      .filter(
+        ({ row, targets }) =>
+          row.kind === 'control' && targets.some((target) => isForContact(target) && target.deviceId === plainDeviceId),
+      );
     for (const { row } of dropped) this.#context.store.outbox.remove(row.id);
     after(() => {
-      this.#queues.set(
-        contactId,
-        this.#queue(contactId).filter((entry) => !dropped.includes(entry)),
-      );
+      this.#queues.remove(contactId, dropped);
     });
   }
 
@@ -151,19 +155,19 @@ export class Outbox {
     if (!row) return;
     const entry = entryOf(row, this.#context.store.outbox.targets(rowId), false);
     entry.choice = choice;
-    this.#queue(row.contactId).push(entry);
+    this.#queues.of(row.contactId).push(entry);
     this.#wake(row.contactId);
   }
 
   /** Something may have become possible for this contact: try now, whatever was being waited for. */
   kick(contactId: ContactId): void {
     this.#directory.bundles.forgetFailures(contactId);
-    for (const entry of this.#queue(contactId)) entry.notBefore = 0;
+    for (const entry of this.#queues.of(contactId)) entry.notBefore = 0;
     this.#wake(contactId);
   }
 
   kickAll(): void {
-    for (const contactId of this.#queues.keys()) this.kick(contactId);
+    for (const contactId of this.#queues.contacts()) this.kick(contactId);
   }
 
   /** Messages that wait behind a server's outcome must not wait for it when the server is gone. */
@@ -172,31 +176,18 @@ export class Outbox {
   }
 
   forget(contactId: ContactId): void {
-    this.#queues.delete(contactId);
+    this.#queues.forget(contactId);
     this.#timers.cancel(contactId);
   }
 
   /** The queue after rows were moved to another contact. */
   reload(contactId: ContactId): void {
-    const rows = this.#context.store.outbox.pending().filter((row) => row.contactId === contactId);
-    this.#queues.set(
-      contactId,
-      rows.map((row) => this.#entryOf(row)),
-    );
+    this.#queues.reload(contactId);
     this.#wake(contactId);
   }
 
-  #entryOf(row: OutboxRecord): OutboxEntry {
-    const { outbox, messages } = this.#context.store;
-    const failed = row.kind === 'text' && messages.get(row.messageId)?.state === 'failed';
-    const entry = entryOf(row, outbox.targets(row.id), failed);
-    // Nobody knows any more whether it was on its way.
-    if (entry.targets.some((target) => target.state === 'waiting')) entry.unrefused = 1;
-    return entry;
-  }
-
   setPreference(contactId: ContactId, preference: RoutePreference, after: AfterCommit): void {
-    for (const entry of this.#queue(contactId)) {
+    for (const entry of this.#queues.of(contactId)) {
       this.#context.store.outbox.setPreference(entry.row.id, preference);
       after(() => {
         entry.row = { ...entry.row, preference };
@@ -204,136 +195,6 @@ export class Outbox {
       });
     }
     after(() => this.kick(contactId));
-  }
-
-  /** The device itself says that it has the message. Inside a transaction. */
-  acknowledged(contactId: ContactId, deviceId: DeviceId, messageId: MessageId, after: AfterCommit): void {
-    const message = this.#context.store.messages.get(messageId);
-    const entry = this.#queue(contactId).find((candidate) => candidate.row.messageId === messageId);
-    if (message) {
-      const conversation = this.#context.store.conversations.get(message.conversationId);
-      if (conversation?.contactId !== contactId) return;
-    }
-    if (entry) {
-      const target = entry.targets.find((candidate) => isForContact(candidate) && candidate.deviceId === deviceId);
-      // It was not encrypted for that device: its word says nothing.
-      if (!target) return;
-      if (target.state !== 'done') {
-        this.#transmitter.setTargets(entry, [{ ...target, state: 'done', route: target.route ?? 'server' }], after);
-        if (isFinished(entry)) this.#context.store.outbox.remove(entry.row.id);
-      }
-    }
-    recordDelivery(
-      this.#context,
-      after,
-      messageId,
-      { type: 'device-acknowledged' },
-      entry ? { targets: entry.targets } : {},
-    );
-    after(() => this.#wake(contactId));
-  }
-
-  /** The server gave a stanza back in the name of `from`, to whom it was sent. */
-  bounced(messageId: MessageId, from: BareJid, error: AppError): void {
-    for (const [contactId, queue] of this.#queues) {
-      const entry = queue.find((candidate) => candidate.row.messageId === messageId);
-      if (!entry || this.#context.store.contacts.get(contactId)?.jid !== from) continue;
-      // RFC 6121 §8.5: `service-unavailable` is what a server says of an address that does not exist.
-      const final =
-        error.code === 'stanza.not-found' ||
-        error.code === 'stanza.forbidden' ||
-        error.detail === 'service-unavailable';
-      entry.returned = true;
-      entry.unrefused = Math.max(0, entry.unrefused - 1);
-      inTransaction(this.#context, (after) => {
-        const returned = entry.targets
-          .filter((target) => isForContact(target) && target.route !== 'direct' && target.state !== 'done')
-          .map((target): OutboxTarget => ({ ...target, state: 'waiting', route: null }));
-        this.#transmitter.setTargets(entry, returned, after);
-        recordDelivery(this.#context, after, messageId, { type: 'returned' });
-        if (final) this.#transmitter.giveUp(entry, error, after);
-        else after(() => this.#transmitter.backOff(entry));
-      });
-    }
-  }
-
-  /** The person asks to try again. Inside a transaction. False: there is nothing left to send. */
-  retry(contactId: ContactId, messageId: MessageId, after: AfterCommit): boolean {
-    const entry = this.#queue(contactId).find((candidate) => candidate.row.messageId === messageId);
-    if (!entry) return false;
-    const again = entry.targets
-      .filter((target) => target.state === 'failed')
-      .map((target): OutboxTarget => ({ ...target, state: 'waiting', route: null }));
-    this.#transmitter.setTargets(entry, again, after);
-    recordDelivery(this.#context, after, messageId, { type: 'retried' }, { failure: null });
-    after(() => {
-      entry.failed = false;
-      entry.resealed = false;
-      entry.attempts = 0;
-      this.kick(contactId);
-    });
-    return true;
-  }
-
-  /** Takes a text out that nobody has. Inside a transaction. False: it has left, or may have. */
-  takeBack(contactId: ContactId, messageId: MessageId, after: AfterCommit): boolean {
-    const entry = this.#queue(contactId).find(({ row }) => row.messageId === messageId);
-    if (!entry || mayHaveLeft(entry)) return false;
-    this.#context.store.outbox.remove(entry.row.id);
-    after(() => {
-      // Whoever goes through the queue right now passes it by.
-      entry.failed = true;
-      const left = this.#queue(contactId).filter((other) => other !== entry);
-      this.#queues.set(contactId, left);
-      this.#wake(contactId);
-    });
-    return true;
-  }
-
-  /** Devices with a direct link say that they cannot decrypt it: once it is encrypted again, then the person is told. */
-  #unreadable(entry: OutboxEntry, devices: readonly DeviceId[]): void {
-    if (entry.row.kind === 'text' && !entry.resealed) {
-      entry.resealed = true;
-      // Not the same bytes again meanwhile.
-      entry.notBefore = this.#context.now() + sealAgain;
-      resealFor(this.#context, this.#directory, entry, devices)
-        .then((done) => {
-          entry.notBefore = 0;
-          if (done) this.#wake(entry.row.contactId);
-          else {
-            entry.resealed = false;
-            this.#transmitter.backOff(entry);
-          }
-        })
-        .catch((error: unknown) => {
-          this.#context.log('error', 'not-encrypted-again', {
-            reason: traceOf(error),
-          });
-        });
-      return;
-    }
-    // What it would have told (this arrived, that was read) is told anew instead.
-    if (entry.row.kind !== 'text' && entry.stanzaId === entry.row.messageId) {
-      this.onSignsUnreadable(entry.row.contactId, devices);
-    }
-    const error = appError('encryption.unreadable', 'Their device could not decrypt this message.', 'Send it again.');
-    inTransaction(this.#context, (after) => {
-      this.#transmitter.giveUp(entry, error, after, devices);
-      // Whom we trust is told anew when something is told again: not at once, over a session that just failed.
-      if (entry.row.kind === 'trust') owe(this.#context.store, [entry.row.contactId]);
-    });
-  }
-
-  /** Set by whoever keeps sessions alive: these devices could not read a receipt, a marker or the like. */
-  onSignsUnreadable: (contactId: ContactId, devices: readonly DeviceId[]) => void = () => {};
-
-  #queue(contactId: ContactId): OutboxEntry[] {
-    let queue = this.#queues.get(contactId);
-    if (!queue) {
-      queue = [];
-      this.#queues.set(contactId, queue);
-    }
-    return queue;
   }
 
   #wake(contactId: ContactId): void {
@@ -360,7 +221,7 @@ export class Outbox {
   }
 
   async #pump(contactId: ContactId): Promise<void> {
-    const queue = this.#queue(contactId);
+    const queue = this.#queues.of(contactId);
     const contact = partyOf(this.#context, contactId);
     if (!contact) return;
     let prepared = false;
@@ -420,7 +281,7 @@ export class Outbox {
   }
 
   #sweep(contactId: ContactId): void {
-    const queue = this.#queue(contactId);
+    const queue = this.#queues.of(contactId);
     const finished = queue.filter(isFinished);
     if (finished.length === 0) return;
     const { outbox } = this.#context.store;
@@ -430,9 +291,6 @@ export class Outbox {
         for (const entry of kept) outbox.remove(entry.row.id);
       });
     }
-    this.#queues.set(
-      contactId,
-      queue.filter((entry) => !finished.includes(entry)),
-    );
+    this.#queues.remove(contactId, finished);
   }
 }

@@ -54,7 +54,7 @@ export class SessionCare {
     signal.addEventListener('abort', () => clearTimeout(this.#retry));
     this.#mail = { directory, outbox };
     this.#lost = new LostMessages(context);
-    outbox.onSignsUnreadable = (contactId, devices) => {
+    outbox.outcomes.onSignsUnreadable = (contactId, devices) => {
       for (const deviceId of devices) this.#signsUnreadable({ contactId, deviceId, wire: 'omemo2' });
     };
   }

@@ -26,7 +26,9 @@ export function messageCommands(
       const conversation = message ? store.conversations.get(message.conversationId) : null;
       if (message?.direction !== 'out' || !conversation) return fail('message.unknown', 'This message does not exist.');
       if (message.state !== 'failed') return ok(message);
-      const again = inTransaction(context, (after) => profile.outbox.retry(conversation.contactId, messageId, after));
+      const again = inTransaction(context, (after) =>
+        profile.outbox.outcomes.retry(conversation.contactId, messageId, after),
+      );
       const now = store.messages.get(messageId);
       return again && now ? ok(now) : fail('message.unknown', 'This message can no longer be sent.', 'Write it again.');
     },
