@@ -1,27 +1,12 @@
 /** A Bothy and clients that others wrote, some of which speak the newer version of OMEMO, some the older, some both. */
 import type { Element } from '@xmpp/xml';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { befriend, OmemoStage, ownDevices } from '../support/omemo-stage.ts';
+import { describe, expect, test } from 'vitest';
+import { befriend, omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
-const missing = pythonOmemoMissing() ?? prosodyMissing();
-let opened: OmemoStage | null = null;
+const stage = omemoStageOfFile(pythonOmemoMissing() ?? prosodyMissing());
 const longEnough = 240_000;
-
-beforeAll(async () => {
-  if (!missing) opened = await OmemoStage.open();
-});
-beforeEach((context) => {
-  if (missing) context.skip(missing);
-});
-afterEach(() => opened?.clear());
-afterAll(() => opened?.close());
-
-function stage(): OmemoStage {
-  if (!opened) throw new Error('not open');
-  return opened;
-}
 
 const namespacesIn = (stanza: Element): (string | undefined)[] =>
   stanza

@@ -1,28 +1,13 @@
 /** A Bothy and the profanity client, as a person uses it in a terminal, over a real Prosody. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Conversation, ConversationId } from '../../src/shared/model.ts';
 import type { Headless } from '../support/headless.ts';
-import { OmemoStage, ownDevices } from '../support/omemo-stage.ts';
+import { omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
 import { type Profanity, profanityMissing } from '../support/profanity.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 
-const missing = profanityMissing() ?? prosodyMissing();
+const stage = omemoStageOfFile(profanityMissing() ?? prosodyMissing());
 const longEnough = 240_000;
-let opened: OmemoStage | null = null;
-
-beforeAll(async () => {
-  if (!missing) opened = await OmemoStage.open();
-});
-beforeEach((context) => {
-  if (missing) context.skip(missing);
-});
-afterEach(() => opened?.clear());
-afterAll(() => opened?.close());
-
-function stage(): OmemoStage {
-  if (!opened) throw new Error('not open');
-  return opened;
-}
 
 describe('profanity', () => {
   let anna = '';

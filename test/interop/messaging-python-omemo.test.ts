@@ -3,32 +3,17 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Element } from '@xmpp/xml';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { ConversationId } from '../../src/shared/model.ts';
 import type { Headless } from '../support/headless.ts';
 import type { Heard, OmemoClient } from '../support/omemo-client.ts';
-import { befriend, OmemoStage, ownDevices } from '../support/omemo-stage.ts';
+import { befriend, omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
-const missing = pythonOmemoMissing() ?? prosodyMissing();
-let opened: OmemoStage | null = null;
+const stage = omemoStageOfFile(pythonOmemoMissing() ?? prosodyMissing());
 const longEnough = 240_000;
-
-beforeAll(async () => {
-  if (!missing) opened = await OmemoStage.open();
-});
-beforeEach((context) => {
-  if (missing) context.skip(missing);
-});
-afterEach(() => opened?.clear());
-afterAll(() => opened?.close());
-
-function stage(): OmemoStage {
-  if (!opened) throw new Error('not open');
-  return opened;
-}
 
 /** What a conversation shows, in order: texts, and what could not be read. */
 async function texts(bothy: Headless, conversation: ConversationId): Promise<string[]> {

@@ -2,32 +2,17 @@
 import { spawnSync } from 'node:child_process';
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { Contact, Device, DeviceRef } from '../../src/shared/model.ts';
 import type { Headless } from '../support/headless.ts';
 import { startPair } from '../support/headless-pair.ts';
-import { befriend, OmemoStage, ownDevices } from '../support/omemo-stage.ts';
+import { befriend, omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
-const missing = pythonOmemoMissing() ?? prosodyMissing();
-let opened: OmemoStage | null = null;
+const stage = omemoStageOfFile(pythonOmemoMissing() ?? prosodyMissing());
 const longEnough = 240_000;
-
-beforeAll(async () => {
-  if (!missing) opened = await OmemoStage.open();
-});
-beforeEach((context) => {
-  if (missing) context.skip(missing);
-});
-afterEach(() => opened?.clear());
-afterAll(() => opened?.close());
-
-function stage(): OmemoStage {
-  if (!opened) throw new Error('not open');
-  return opened;
-}
 
 async function own(process: Headless): Promise<Device> {
   const found = (await process.get('devices.ofSelf', {})).find((device) => device.isThisDevice);

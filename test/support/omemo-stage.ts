@@ -3,12 +3,30 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { Conversation, ConversationId } from '../../src/shared/model.ts';
 import { Headless } from './headless.ts';
 import { OmemoClient } from './omemo-client.ts';
 import { Profanity } from './profanity.ts';
 import { type Prosody, type ProsodyOptions, startProsody } from './prosody.ts';
 import { type Namespace, PythonProcess } from './python-omemo.ts';
+
+/** The stage of a file of tests, emptied after each. `missing`: why there can be none here; its tests are skipped then. */
+export function omemoStageOfFile(missing: string | null): () => OmemoStage {
+  let opened: OmemoStage | null = null;
+  beforeAll(async () => {
+    if (!missing) opened = await OmemoStage.open();
+  });
+  beforeEach((context) => {
+    if (missing) context.skip(missing);
+  });
+  afterEach(() => opened?.clear());
+  afterAll(() => opened?.close());
+  return () => {
+    if (!opened) throw new Error('not open');
+    return opened;
+  };
+}
 
 export class OmemoStage {
   readonly prosody: Prosody;

@@ -15,6 +15,7 @@ import { cleanLine } from '../../ui/clean-text.ts';
 import { CopyButton } from '../../ui/copy-button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Icon } from '../../ui/icon.tsx';
+import { InlineForm } from '../../ui/inline-form.tsx';
 import { Name } from '../../ui/name.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { TextField } from '../../ui/text-field.tsx';
@@ -137,37 +138,16 @@ function Rename({ contact, onDone }: { contact: Contact; onDone: () => void }) {
   const { ask, busy, error } = useAsk('contacts.rename');
 
   async function rename(): Promise<void> {
-    if (name.trim() === '' || busy) return;
     const result = await ask({ contactId: contact.id, name: name.trim() });
     if (!result.ok) return;
     store.apply({ type: 'contact', contact: result.value });
     onDone();
   }
   return (
-    <form
-      className="person-rename"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void rename();
-      }}
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return;
-        event.preventDefault();
-        event.stopPropagation();
-        onDone();
-      }}
-    >
+    <InlineForm canSave={name.trim() !== '' && !busy} onSave={rename} onCancel={onDone}>
       <TextField label={words.renameLabel} value={name} onChange={setName} autoFocus />
       {error === null ? null : <Problem error={error} />}
-      <div className="person-rename-actions">
-        <Button small onPress={onDone}>
-          {ui.cancel}
-        </Button>
-        <Button small kind="primary" type="submit" isDisabled={name.trim() === '' || busy}>
-          {ui.save}
-        </Button>
-      </div>
-    </form>
+    </InlineForm>
   );
 }
 

@@ -1,9 +1,8 @@
 import { useState } from 'react';
 import type { Device } from '../../../shared/model.ts';
 import { devices as words } from '../../i18n/devices.ts';
-import { ui } from '../../i18n/ui.ts';
 import { useAsk } from '../../state/use-ask.ts';
-import { Button } from '../../ui/button.tsx';
+import { InlineForm } from '../../ui/inline-form.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { TextField } from '../../ui/text-field.tsx';
 
@@ -12,24 +11,11 @@ export function RenameDevice({ device, onDone }: { device: Device; onDone: () =>
   const { ask, busy, error } = useAsk('devices.rename');
 
   async function rename(): Promise<void> {
-    if (busy) return;
     const result = await ask({ ref: device.ref, label: label.trim() });
     if (result.ok) onDone();
   }
   return (
-    <form
-      className="device-rename"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void rename();
-      }}
-      onKeyDown={(event) => {
-        if (event.key !== 'Escape') return;
-        event.preventDefault();
-        event.stopPropagation();
-        onDone();
-      }}
-    >
+    <InlineForm canSave={!busy} onSave={rename} onCancel={onDone}>
       <TextField
         label={words.page.renameLabel}
         hint={device.isThisDevice ? words.page.renameHintThis : words.page.renameHintOther}
@@ -39,14 +25,6 @@ export function RenameDevice({ device, onDone }: { device: Device; onDone: () =>
         autoFocus
       />
       {error === null ? null : <Problem error={error} />}
-      <div className="device-actions">
-        <Button small onPress={onDone}>
-          {ui.cancel}
-        </Button>
-        <Button small kind="primary" type="submit" isDisabled={busy}>
-          {ui.save}
-        </Button>
-      </div>
-    </form>
+    </InlineForm>
   );
 }
