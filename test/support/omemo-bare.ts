@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { legacyBundleOf, readLegacyBundle } from '../../src/main/e2ee/omemo.ts';
 import type { Bundle } from '../../src/main/e2ee/types.ts';
-import { readBundle, writeBundle, writeDeviceList } from '../../src/main/messaging/key-nodes.ts';
+import { readBundle, writeBundle, writeDeviceList } from '../../src/main/messaging/devices/key-nodes.ts';
 import {
   readLegacyBundleElement,
   writeLegacyBundle,
   writeLegacyDeviceList,
-} from '../../src/main/messaging/legacy-nodes.ts';
-import { readLegacy, writeLegacy } from '../../src/main/messaging/legacy-stanza.ts';
-import { readEncrypted, writeEncrypted } from '../../src/main/messaging/omemo-stanza.ts';
+} from '../../src/main/messaging/devices/legacy-nodes.ts';
+import { readLegacy, writeLegacy } from '../../src/main/messaging/envelope/legacy-stanza.ts';
+import { readEncrypted, writeEncrypted } from '../../src/main/messaging/envelope/omemo-stanza.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { type Envelope, expectOk, type TestDevice } from './e2ee-device.ts';
 import { LEGACY, OMEMO2, type OmemoNetwork, PythonOmemo, type PythonProcess, type Read } from './python-omemo.ts';

@@ -1,6 +1,6 @@
 /** People with several devices each, who compare codes, over the server in memory. */
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { trustUri } from '../../src/main/messaging/trust-uri.ts';
+import { trustUri } from '../../src/main/messaging/trust/trust-uri.ts';
 import type { Address, BareJid, ContactId, TrustState, TrustUriCheck } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from './memory-server.ts';
 import { MessagingPerson, until } from './messaging-person.ts';

@@ -1,13 +1,13 @@
 /** Receipts and read markers in clear: where the person allowed them, and nowhere else. */
 import xml, { type Element } from '@xmpp/xml';
 import { afterEach, describe, expect, test } from 'vitest';
-import { stopClearSignals } from '../../src/main/messaging/clear-signals.ts';
 import { inTransaction } from '../../src/main/messaging/context.ts';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { bundlesNode, devicesNode } from '../../src/main/messaging/key-nodes.ts';
-import { displayedMarker } from '../../src/main/messaging/markers.ts';
-import { receiptFor, receiptRequest } from '../../src/main/messaging/receipts.ts';
-import { bodyElement } from '../../src/main/messaging/text-body.ts';
+import { bundlesNode, devicesNode } from '../../src/main/messaging/devices/key-nodes.ts';
+import { displayedMarker } from '../../src/main/messaging/envelope/markers.ts';
+import { receiptFor, receiptRequest } from '../../src/main/messaging/envelope/receipts.ts';
+import { bodyElement } from '../../src/main/messaging/envelope/text-body.ts';
+import { stopClearSignals } from '../../src/main/messaging/sending/clear-signals.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import type { BareJid, ContactId, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, until } from '../support/messaging-person.ts';

@@ -1,8 +1,8 @@
 /** When contacts' device lists are asked for: a server that tells of nothing must not hide what somebody new publishes. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DeviceLists } from '../../src/main/app/device-lists.ts';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { KeyDirectory } from '../../src/main/messaging/key-directory.ts';
+import { KeyDirectory } from '../../src/main/messaging/devices/key-directory.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import type { ContactRecord } from '../../src/main/storage/records.ts';
 import { ok } from '../../src/shared/errors.ts';
 import type { BareJid } from '../../src/shared/model.ts';

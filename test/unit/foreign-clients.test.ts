@@ -1,8 +1,8 @@
 /** What other clients send that Bothy has no feature for: stanzas as Gajim, Dino and Conversations write them. */
 import xml, { type Element } from '@xmpp/xml';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { shownText } from '../../src/main/messaging/foreign-content.ts';
-import { bundlesNode, devicesNode } from '../../src/main/messaging/key-nodes.ts';
+import { bundlesNode, devicesNode } from '../../src/main/messaging/devices/key-nodes.ts';
+import { shownText } from '../../src/main/messaging/envelope/foreign-content.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { fail, ok } from '../../src/shared/errors.ts';
 import type { BareJid } from '../../src/shared/model.ts';

@@ -1,8 +1,8 @@
 /** Publishing keys on servers as they are: each knows other options, and makes nodes with other settings. */
 import xml, { type Element } from '@xmpp/xml';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { announceKeys } from '../../src/main/messaging/key-announcement.ts';
-import { bundlesNode, devicesNode } from '../../src/main/messaging/key-nodes.ts';
+import { announceKeys } from '../../src/main/messaging/devices/key-announcement.ts';
+import { bundlesNode, devicesNode } from '../../src/main/messaging/devices/key-nodes.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { fail, ok, type Result } from '../../src/shared/errors.ts';
 import type { BareJid, DeviceId } from '../../src/shared/model.ts';

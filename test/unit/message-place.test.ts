@@ -1,7 +1,7 @@
 /** Where a message stands that came while we were away: a server stamps it by the second. */
 import { afterEach, expect, test } from 'vitest';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { bodyElement } from '../../src/main/messaging/text-body.ts';
+import { bodyElement } from '../../src/main/messaging/envelope/text-body.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import type { BareJid } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson } from '../support/messaging-person.ts';

@@ -2,9 +2,9 @@
 import xml from '@xmpp/xml';
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { devicesNode, writeDeviceList } from '../../src/main/messaging/key-nodes.ts';
-import { conversationEncryption } from '../../src/main/messaging/recipients.ts';
+import { devicesNode, writeDeviceList } from '../../src/main/messaging/devices/key-nodes.ts';
+import { conversationEncryption } from '../../src/main/messaging/devices/recipients.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import type { BareJid, ContactId, ConversationId, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';

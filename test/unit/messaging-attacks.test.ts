@@ -2,11 +2,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { mergeRosterEntry } from '../../src/main/app/roster-contacts.ts';
 import { inTransaction, selfOf } from '../../src/main/messaging/context.ts';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { learnDevice, maxDevicesKnown, type Owner } from '../../src/main/messaging/device-records.ts';
-import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/own-device-news.ts';
-import { bodyElement, bodyIn, cleanBody } from '../../src/main/messaging/text-body.ts';
-import { wireId } from '../../src/main/messaging/wire-id.ts';
+import { learnDevice, maxDevicesKnown, type Owner } from '../../src/main/messaging/devices/device-records.ts';
+import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/devices/own-device-news.ts';
+import { bodyElement, bodyIn, cleanBody } from '../../src/main/messaging/envelope/text-body.ts';
+import { wireId } from '../../src/main/messaging/envelope/wire-id.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { BareJid, DeviceId, MessageId, TrustState } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';

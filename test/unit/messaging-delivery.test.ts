@@ -3,11 +3,11 @@
 import xml, { type Element } from '@xmpp/xml';
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { writeEncryptedMessage } from '../../src/main/messaging/omemo-stanza.ts';
-import { receiptFor } from '../../src/main/messaging/receipts.ts';
-import { writeEnvelope } from '../../src/main/messaging/sce-envelope.ts';
-import { encryptFor } from '../../src/main/messaging/seal.ts';
-import { bodyElement } from '../../src/main/messaging/text-body.ts';
+import { writeEncryptedMessage } from '../../src/main/messaging/envelope/omemo-stanza.ts';
+import { receiptFor } from '../../src/main/messaging/envelope/receipts.ts';
+import { writeEnvelope } from '../../src/main/messaging/envelope/sce-envelope.ts';
+import { bodyElement } from '../../src/main/messaging/envelope/text-body.ts';
+import { encryptFor } from '../../src/main/messaging/sending/seal.ts';
 import type { MessageId } from '../../src/shared/model.ts';
 import { MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
 

@@ -1,7 +1,7 @@
 /** Taking back what was written: only what nobody has, and without anything missing on the other side. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { discardText } from '../../src/main/messaging/discard.ts';
-import { gapPatience } from '../../src/main/messaging/gaps.ts';
+import { discardText } from '../../src/main/messaging/sending/discard.ts';
+import { gapPatience } from '../../src/main/messaging/timeline/gaps.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
 import { MessagingPerson, makeContacts, type PersonOptions, until } from '../support/messaging-person.ts';
 

@@ -1,8 +1,13 @@
 import xml from '@xmpp/xml';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { paddedLength, readEnvelope, sceNamespace, writeEnvelope } from '../../src/main/messaging/sce-envelope.ts';
-import { bodyElement, bodyIn, cleanBody } from '../../src/main/messaging/text-body.ts';
+import {
+  paddedLength,
+  readEnvelope,
+  sceNamespace,
+  writeEnvelope,
+} from '../../src/main/messaging/envelope/sce-envelope.ts';
+import { bodyElement, bodyIn, cleanBody } from '../../src/main/messaging/envelope/text-body.ts';
 
 const random = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 37) & 255);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -3,8 +3,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readEncrypted } from '../../src/main/messaging/omemo-stanza.ts';
-import { rollbackNews } from '../../src/main/messaging/rollback-guard.ts';
+import { readEncrypted } from '../../src/main/messaging/envelope/omemo-stanza.ts';
+import { rollbackNews } from '../../src/main/messaging/repair/rollback-guard.ts';
 import { openStepMarker, type StepMarker } from '../../src/main/storage/step-marker.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';

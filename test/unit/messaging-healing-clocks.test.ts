@@ -4,7 +4,7 @@ import xml from '@xmpp/xml';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ClockWatch } from '../../src/main/app/clock-watch.ts';
 import { consumePrekey, createOwnDevice, maintainOwnDevice, PREKEY_COUNT } from '../../src/main/e2ee/own-device.ts';
-import { gapPatience } from '../../src/main/messaging/gaps.ts';
+import { gapPatience } from '../../src/main/messaging/timeline/gaps.ts';
 import { isOpen } from '../../src/main/nearby/invitation.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';

@@ -4,13 +4,13 @@ import { afterEach, describe, expect, test } from 'vitest';
 import * as omemo from '../../src/main/e2ee/omemo.ts';
 import { createOwnDevice } from '../../src/main/e2ee/own-device.ts';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { bundlesNode, devicesNode, writeBundle, writeDeviceList } from '../../src/main/messaging/key-nodes.ts';
+import { bundlesNode, devicesNode, writeBundle, writeDeviceList } from '../../src/main/messaging/devices/key-nodes.ts';
 import {
   legacyBundleNode,
   legacyDevicesNode,
   writeLegacyBundle,
   writeLegacyDeviceList,
-} from '../../src/main/messaging/legacy-nodes.ts';
+} from '../../src/main/messaging/devices/legacy-nodes.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, type PersonOptions, until } from '../support/messaging-person.ts';

@@ -1,9 +1,9 @@
 /** Messages that could not be decrypted: asked for again inside the encryption, and only what was meant for the device. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { queueForDevice } from '../../src/main/messaging/device-mail.ts';
-import { gapPatience } from '../../src/main/messaging/gaps.ts';
-import { resendRequest } from '../../src/main/messaging/resend.ts';
+import { resendRequest } from '../../src/main/messaging/repair/resend.ts';
+import { queueForDevice } from '../../src/main/messaging/sending/device-mail.ts';
+import { gapPatience } from '../../src/main/messaging/timeline/gaps.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, makeContacts, type PersonOptions, until } from '../support/messaging-person.ts';

@@ -2,18 +2,18 @@
 import xml, { type Element } from '@xmpp/xml';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { encryptedIn } from '../../src/main/messaging/incoming-encrypted.ts';
 import {
   legacyDevicesNode,
   readLegacyBundleElement,
   readLegacyDeviceList,
   writeLegacyBundle,
   writeLegacyDeviceList,
-} from '../../src/main/messaging/legacy-nodes.ts';
-import { readLegacy, writeLegacy } from '../../src/main/messaging/legacy-stanza.ts';
-import { writeEncryptedMessage } from '../../src/main/messaging/omemo-stanza.ts';
-import { conversationEncryption } from '../../src/main/messaging/recipients.ts';
-import { forOwnDevices } from '../../src/main/messaging/transmission.ts';
+} from '../../src/main/messaging/devices/legacy-nodes.ts';
+import { conversationEncryption } from '../../src/main/messaging/devices/recipients.ts';
+import { readLegacy, writeLegacy } from '../../src/main/messaging/envelope/legacy-stanza.ts';
+import { writeEncryptedMessage } from '../../src/main/messaging/envelope/omemo-stanza.ts';
+import { encryptedIn } from '../../src/main/messaging/receiving/incoming-encrypted.ts';
+import { forOwnDevices } from '../../src/main/messaging/sending/transmission.ts';
 import type { Arrival } from '../../src/main/transports/transport.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { BareJid, ContactId, MessageId } from '../../src/shared/model.ts';

@@ -1,6 +1,6 @@
 /** Sessions that broke, devices that are left out, gaps and markers: what is shown must be what is true. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { gapPatience } from '../../src/main/messaging/gaps.ts';
+import { gapPatience } from '../../src/main/messaging/timeline/gaps.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
 import { MessagingPerson, makeContacts, type PersonOptions, until } from '../support/messaging-person.ts';
 

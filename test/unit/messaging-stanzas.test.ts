@@ -2,8 +2,6 @@ import xml from '@xmpp/xml';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Bundle } from '../../src/main/e2ee/types.ts';
-import { decodeBase64 } from '../../src/main/messaging/base64.ts';
-import { displayTime } from '../../src/main/messaging/conversation-timeline.ts';
 import {
   bundlesNode,
   fetchedItem,
@@ -11,9 +9,15 @@ import {
   readDeviceList,
   writeBundle,
   writeDeviceList,
-} from '../../src/main/messaging/key-nodes.ts';
-import { readEncrypted, writeEncrypted, writeEncryptedMessage } from '../../src/main/messaging/omemo-stanza.ts';
-import { orderElement, orderIn } from '../../src/main/messaging/order.ts';
+} from '../../src/main/messaging/devices/key-nodes.ts';
+import { decodeBase64 } from '../../src/main/messaging/envelope/base64.ts';
+import {
+  readEncrypted,
+  writeEncrypted,
+  writeEncryptedMessage,
+} from '../../src/main/messaging/envelope/omemo-stanza.ts';
+import { orderElement, orderIn } from '../../src/main/messaging/envelope/order.ts';
+import { displayTime } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { MessageId } from '../../src/shared/model.ts';
 

@@ -3,18 +3,18 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { deviceCommands } from '../../src/main/app/commands/device-commands.ts';
 import type { RunningProfile } from '../../src/main/app/running-profile.ts';
 import { Views } from '../../src/main/app/views.ts';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { cleanLabel } from '../../src/main/messaging/device-labels.ts';
+import { cleanLabel } from '../../src/main/messaging/devices/device-labels.ts';
 import {
   bundlesNode,
   devicesNode,
   type ListedDevice,
   readDeviceList,
   writeDeviceList,
-} from '../../src/main/messaging/key-nodes.ts';
-import { legacyBundleNode, legacyDevicesNode } from '../../src/main/messaging/legacy-nodes.ts';
-import { countTime } from '../../src/main/messaging/own-device-life.ts';
-import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/own-device-news.ts';
+} from '../../src/main/messaging/devices/key-nodes.ts';
+import { legacyBundleNode, legacyDevicesNode } from '../../src/main/messaging/devices/legacy-nodes.ts';
+import { countTime } from '../../src/main/messaging/devices/own-device-life.ts';
+import { ownDeviceNews, ownDeviceNewsSeen } from '../../src/main/messaging/devices/own-device-news.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { type BareJid, type ContactId, type Device, type DeviceId, deviceRef } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';

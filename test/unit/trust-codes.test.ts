@@ -1,7 +1,7 @@
 /** Codes and links with the keys of somebody's devices: reading them strictly, and what comparing one does. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { readTrustUri, trustUri } from '../../src/main/messaging/trust-uri.ts';
+import { readTrustUri, trustUri } from '../../src/main/messaging/trust/trust-uri.ts';
 import { type Address, deviceRef, type Xid } from '../../src/shared/model.ts';
 import { addByJid } from '../support/memory-server.ts';
 import { type MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';

@@ -1,11 +1,11 @@
 /** Automatic Trust Management (XEP-0450) between several devices of several people, and those who would misuse it. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { inTransaction, selfOf } from '../../src/main/messaging/context.ts';
-import { ownQueue } from '../../src/main/messaging/recipients.ts';
-import { believe } from '../../src/main/messaging/trust-belief.ts';
-import { trustMessage } from '../../src/main/messaging/trust-message.ts';
-import { ownDeviceJudged } from '../../src/main/messaging/trust-news.ts';
-import { takeTrustMessage } from '../../src/main/messaging/trust-receiving.ts';
+import { ownQueue } from '../../src/main/messaging/devices/recipients.ts';
+import { believe } from '../../src/main/messaging/devices/trust-belief.ts';
+import { ownDeviceJudged } from '../../src/main/messaging/devices/trust-news.ts';
+import { trustMessage } from '../../src/main/messaging/trust/trust-message.ts';
+import { takeTrustMessage } from '../../src/main/messaging/trust/trust-receiving.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid } from '../support/memory-server.ts';
 import { type MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';

@@ -1,15 +1,15 @@
 /** Strict trust, and the news of devices: who gets messages, who waits, and what is said about it. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
-import { conversationWith } from '../../src/main/messaging/conversation-timeline.ts';
-import { devicesNode, writeDeviceList } from '../../src/main/messaging/key-nodes.ts';
-import { legacyDevicesNode, writeLegacyDeviceList } from '../../src/main/messaging/legacy-nodes.ts';
+import { devicesNode, writeDeviceList } from '../../src/main/messaging/devices/key-nodes.ts';
+import { legacyDevicesNode, writeLegacyDeviceList } from '../../src/main/messaging/devices/legacy-nodes.ts';
 import {
   contactDevices,
   contactReach,
   conversationEncryption,
   ownOtherDevices,
-} from '../../src/main/messaging/recipients.ts';
+} from '../../src/main/messaging/devices/recipients.ts';
+import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import type { Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid } from '../support/memory-server.ts';
 import { type MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';

@@ -3,7 +3,7 @@ import { traceOf } from '../../shared/error-trace.ts';
 import { type AppError, fail, ok, type Result } from '../../shared/errors.ts';
 import type { AccountStatus, BareJid, Contact, ContactId } from '../../shared/model.ts';
 import { inTransaction, type MessagingContext } from '../messaging/context.ts';
-import { conversationWith } from '../messaging/conversation-timeline.ts';
+import { conversationWith } from '../messaging/timeline/conversation-timeline.ts';
 import type { AccountRecord, ContactRecord } from '../storage/records.ts';
 import type { StanzaHandler, TransportEvents } from '../transports/transport.ts';
 import { createXmppTransport } from '../transports/xmpp/account.ts';

@@ -1,7 +1,7 @@
 /** When contacts' device lists are asked for, beside what their servers tell by themselves (XEP-0163 §4.3). */
 import type { ContactId } from '../../shared/model.ts';
 import type { MessagingContext } from '../messaging/context.ts';
-import type { KeyDirectory } from '../messaging/key-directory.ts';
+import type { KeyDirectory } from '../messaging/devices/key-directory.ts';
 import type { ContactRecord } from '../storage/records.ts';
 
 /**

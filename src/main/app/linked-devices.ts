@@ -1,8 +1,8 @@
 /** What is done about devices of contacts that have a direct link, and about contacts that have none any more. */
 import type { ContactId, DeviceId } from '../../shared/model.ts';
 import { inTransaction, type MessagingContext } from '../messaging/context.ts';
-import { learnDevice } from '../messaging/device-records.ts';
-import type { KeyDirectory } from '../messaging/key-directory.ts';
+import { learnDevice } from '../messaging/devices/device-records.ts';
+import type { KeyDirectory } from '../messaging/devices/key-directory.ts';
 import type { ContactRecord } from '../storage/records.ts';
 
 /** Addresses change with every rotation; contacts that wrote within this time are told. */

@@ -2,7 +2,7 @@
 import { fail } from '../../shared/errors.ts';
 import type { Address, ContactId, NearbyStatus } from '../../shared/model.ts';
 import { type MessagingContext, selfOf } from '../messaging/context.ts';
-import type { KeyDirectory } from '../messaging/key-directory.ts';
+import type { KeyDirectory } from '../messaging/devices/key-directory.ts';
 import { type NearbyBook, SELF_CONTACT } from '../nearby/book.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
 import { createRecogniser } from '../nearby/recogniser.ts';

@@ -1,9 +1,9 @@
 /** Finding, making and opening the profile's database, in the application's terms. */
 import { type AppError, appError, ok, type Result } from '../../shared/errors.ts';
 import type { Notice } from '../../shared/model.ts';
-import { ownDeviceNews, ownDeviceNewsSeen } from '../messaging/own-device-news.ts';
-import { rollbackNews, rollbackNewsSeen } from '../messaging/rollback-guard.ts';
-import { ownDeviceJudged, ownDeviceJudgedSeen } from '../messaging/trust-news.ts';
+import { ownDeviceNews, ownDeviceNewsSeen } from '../messaging/devices/own-device-news.ts';
+import { ownDeviceJudged, ownDeviceJudgedSeen } from '../messaging/devices/trust-news.ts';
+import { rollbackNews, rollbackNewsSeen } from '../messaging/repair/rollback-guard.ts';
 import { inspectProfile, openProfile } from '../storage/open-profile.ts';
 import type { Store } from '../storage/records.ts';
 import { forgetSalvage, salvageError } from '../storage/salvage-report.ts';

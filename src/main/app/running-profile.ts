@@ -1,17 +1,17 @@
 /** An open profile at work: messaging between its store and its two networks. Pieces are passed by name, in order. */
 import type { ContactId, ConversationId, MessageId } from '../../shared/model.ts';
 import { inTransaction, type MessagingContext } from '../messaging/context.ts';
-import { EnvelopeReader } from '../messaging/envelope-content.ts';
-import { Gaps } from '../messaging/gaps.ts';
-import { Inbox } from '../messaging/inbox.ts';
-import { KeyDirectory } from '../messaging/key-directory.ts';
-import { Outbox } from '../messaging/outbox.ts';
-import { countTime } from '../messaging/own-device-life.ts';
-import { RollbackGuard } from '../messaging/rollback-guard.ts';
-import { Speaker } from '../messaging/say.ts';
-import { SessionCare } from '../messaging/session-care.ts';
-import { Trust } from '../messaging/trust.ts';
-import { TrustCodes } from '../messaging/trust-codes.ts';
+import { KeyDirectory } from '../messaging/devices/key-directory.ts';
+import { countTime } from '../messaging/devices/own-device-life.ts';
+import { EnvelopeReader } from '../messaging/receiving/envelope-content.ts';
+import { Inbox } from '../messaging/receiving/inbox.ts';
+import { RollbackGuard } from '../messaging/repair/rollback-guard.ts';
+import { SessionCare } from '../messaging/repair/session-care.ts';
+import { Outbox } from '../messaging/sending/outbox.ts';
+import { Speaker } from '../messaging/sending/say.ts';
+import { Gaps } from '../messaging/timeline/gaps.ts';
+import { Trust } from '../messaging/trust/trust.ts';
+import { TrustCodes } from '../messaging/trust/trust-codes.ts';
 import type { NearbyCrypto } from '../nearby/crypto.ts';
 import type { Store } from '../storage/records.ts';
 import type { StepMarker } from '../storage/step-marker.ts';

@@ -1,8 +1,8 @@
 /** What the recognition of contacts needs to know, out of the store. */
 import type { Address } from '../../shared/model.ts';
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from '../messaging/context.ts';
-import { conversationWith } from '../messaging/conversation-timeline.ts';
-import { learnDevice } from '../messaging/device-records.ts';
+import { learnDevice } from '../messaging/devices/device-records.ts';
+import { conversationWith } from '../messaging/timeline/conversation-timeline.ts';
 import type { Introduction, NearbyBook, NearbyContact } from '../nearby/book.ts';
 import { isOpen } from '../nearby/invitation.ts';
 import type { ContactRecord, InvitationRecord, Store } from '../storage/records.ts';

@@ -9,13 +9,13 @@ import {
 } from '../../shared/model.ts';
 import type { DeviceReach } from '../../shared/routing.ts';
 import { type MessagingContext, selfOf } from '../messaging/context.ts';
-import { ownLabel } from '../messaging/device-labels.ts';
-import type { KeyDirectory } from '../messaging/key-directory.ts';
-import { isStale } from '../messaging/own-device-life.ts';
-import { ownReceivingDevices, receivingDevices } from '../messaging/receiving.ts';
-import { contactReach, conversationEncryption, serverReaches } from '../messaging/recipients.ts';
-import { isRemoved } from '../messaging/removed-devices.ts';
-import { plainDeviceId } from '../messaging/seal.ts';
+import { ownLabel } from '../messaging/devices/device-labels.ts';
+import type { KeyDirectory } from '../messaging/devices/key-directory.ts';
+import { isStale } from '../messaging/devices/own-device-life.ts';
+import { ownReceivingDevices, receivingDevices } from '../messaging/devices/receivers.ts';
+import { contactReach, conversationEncryption, serverReaches } from '../messaging/devices/recipients.ts';
+import { isRemoved } from '../messaging/devices/removed-devices.ts';
+import { plainDeviceId } from '../messaging/sending/seal.ts';
 import type { ContactRecord, ConversationRecord, DeviceRecord } from '../storage/records.ts';
 
 export class Views {

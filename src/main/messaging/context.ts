@@ -54,7 +54,7 @@ export interface MessagingContext {
   readonly direct: () => Transport | null;
   /** The archive is being read: answers wait. */
   readonly catchingUp: () => boolean;
-  /** False until it is known that no old copy of the profile was put back: its ratchets must not go on (rollback.ts). */
+  /** False until it is known that no old copy of the profile was put back: its ratchets must not go on (rollback-guard.ts). */
   readonly mayEncrypt: () => boolean;
   /** Nothing can be waiting for us on a server: what is missing now is really missing. */
   readonly archiveComplete: () => boolean;

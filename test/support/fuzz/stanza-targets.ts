@@ -2,7 +2,6 @@
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
 import type { MessagingContext } from '../../../src/main/messaging/context.ts';
-import { introductionIn } from '../../../src/main/messaging/introductions.ts';
 import {
   fetchedItem,
   type ListedDevice,
@@ -10,20 +9,25 @@ import {
   readDeviceList,
   writeBundle,
   writeDeviceList,
-} from '../../../src/main/messaging/key-nodes.ts';
+} from '../../../src/main/messaging/devices/key-nodes.ts';
 import {
   readLegacyBundleElement,
   readLegacyDeviceList,
   writeLegacyBundle,
   writeLegacyDeviceList,
-} from '../../../src/main/messaging/legacy-nodes.ts';
-import { readLegacy, writeLegacy } from '../../../src/main/messaging/legacy-stanza.ts';
-import { displayedIn, displayedMarker } from '../../../src/main/messaging/markers.ts';
-import { readEncrypted, writeEncrypted, writeEncryptedMessage } from '../../../src/main/messaging/omemo-stanza.ts';
-import { orderElement, orderIn } from '../../../src/main/messaging/order.ts';
-import { receiptFor, receiptsIn } from '../../../src/main/messaging/receipts.ts';
-import { readEnvelope, writeEnvelope } from '../../../src/main/messaging/sce-envelope.ts';
-import { bodyElement, bodyIn, cleanBody } from '../../../src/main/messaging/text-body.ts';
+} from '../../../src/main/messaging/devices/legacy-nodes.ts';
+import { introductionIn } from '../../../src/main/messaging/envelope/introductions.ts';
+import { readLegacy, writeLegacy } from '../../../src/main/messaging/envelope/legacy-stanza.ts';
+import { displayedIn, displayedMarker } from '../../../src/main/messaging/envelope/markers.ts';
+import {
+  readEncrypted,
+  writeEncrypted,
+  writeEncryptedMessage,
+} from '../../../src/main/messaging/envelope/omemo-stanza.ts';
+import { orderElement, orderIn } from '../../../src/main/messaging/envelope/order.ts';
+import { receiptFor, receiptsIn } from '../../../src/main/messaging/envelope/receipts.ts';
+import { readEnvelope, writeEnvelope } from '../../../src/main/messaging/envelope/sce-envelope.ts';
+import { bodyElement, bodyIn, cleanBody } from '../../../src/main/messaging/envelope/text-body.ts';
 import { StreamParser, StreamSyntaxError } from '../../../src/main/transports/xmpp/stream-parser.ts';
 import { parseElement, parseElementBytes } from '../../../src/main/xml/parse-element.ts';
 import type { ErrorCode, Result } from '../../../src/shared/errors.ts';

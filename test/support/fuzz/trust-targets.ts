@@ -1,6 +1,6 @@
 /** What strangers say about keys: codes and links, and trust messages. */
-import { trustMessage, trustMessageIn } from '../../../src/main/messaging/trust-message.ts';
-import { readTrustUri, trustUri } from '../../../src/main/messaging/trust-uri.ts';
+import { trustMessage, trustMessageIn } from '../../../src/main/messaging/trust/trust-message.ts';
+import { readTrustUri, trustUri } from '../../../src/main/messaging/trust/trust-uri.ts';
 import { parseElement } from '../../../src/main/xml/parse-element.ts';
 import type { Address } from '../../../src/shared/model.ts';
 import { mutateText } from './mutate-text.ts';

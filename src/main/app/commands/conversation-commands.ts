@@ -1,9 +1,9 @@
 /** Commands about conversations. */
 import { fail, ok, type Result } from '../../../shared/errors.ts';
 import type { Conversation, ConversationId } from '../../../shared/model.ts';
-import { stopClearSignals } from '../../messaging/clear-signals.ts';
 import { inTransaction } from '../../messaging/context.ts';
-import { conversationWith } from '../../messaging/conversation-timeline.ts';
+import { stopClearSignals } from '../../messaging/sending/clear-signals.ts';
+import { conversationWith } from '../../messaging/timeline/conversation-timeline.ts';
 import type { ConversationRecord } from '../../storage/records.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';

@@ -2,8 +2,8 @@
 import { fail, ok } from '../../../shared/errors.ts';
 import type { ContactId, DeviceId, DeviceRef } from '../../../shared/model.ts';
 import { inTransaction, selfOf } from '../../messaging/context.ts';
-import { cleanLabel, setOwnLabel } from '../../messaging/device-labels.ts';
-import { removeOwnDevice } from '../../messaging/removed-devices.ts';
+import { cleanLabel, setOwnLabel } from '../../messaging/devices/device-labels.ts';
+import { removeOwnDevice } from '../../messaging/devices/removed-devices.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';
 

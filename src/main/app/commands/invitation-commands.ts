@@ -2,7 +2,7 @@
 import { fail, ok } from '../../../shared/errors.ts';
 import type { ContactId } from '../../../shared/model.ts';
 import { inTransaction, selfOf } from '../../messaging/context.ts';
-import { conversationWith } from '../../messaging/conversation-timeline.ts';
+import { conversationWith } from '../../messaging/timeline/conversation-timeline.ts';
 import { formatInvitation, INVITATION_SECRET_BYTES, isOpen, parseInvitation } from '../../nearby/invitation.ts';
 import type { ContactRecord } from '../../storage/records.ts';
 import type { RunningProfile } from '../running-profile.ts';

@@ -1,7 +1,7 @@
 /** Commands about messages. */
 import { fail, ok } from '../../../shared/errors.ts';
 import { inTransaction } from '../../messaging/context.ts';
-import { discardText } from '../../messaging/discard.ts';
+import { discardText } from '../../messaging/sending/discard.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';
 

@@ -1,0 +1,85 @@
+/** Bundles fetched lately, and which devices' bundles could not be had: nobody is asked over and over. */
+import type { DeviceId } from '../../../shared/model.ts';
+import type { Bundle, WireFormat } from '../../e2ee/types.ts';
+import type { Owner } from './device-records.ts';
+
+/** Long enough for a burst of first messages, short enough that a spent prekey is seldom picked (XEP-0384 §6). */
+const bundleLifetime = 2 * 60_000;
+const retryBundleAfter = 60_000;
+/** Doubled so often for a device whose keys cannot be had again and again. */
+const mostDoublings = 5;
+
+interface Failure {
+  /** Null: to be asked again at once. */
+  readonly at: number | null;
+  /** How often in a row. */
+  readonly times: number;
+}
+
+export class BundleMemory {
+  readonly #now: () => number;
+  readonly #bundles = new Map<string, { readonly bundle: Bundle; readonly wire: WireFormat; readonly at: number }>();
+  readonly #failures = new Map<string, Failure>();
+  /** Devices whose keys could not be had when they were asked for last. */
+  readonly #withoutKeys = new Set<string>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  cached(owner: Owner, deviceId: DeviceId, wire: WireFormat): Bundle | null {
+    const cached = this.#bundles.get(`${owner}/${deviceId}`);
+    return cached?.wire === wire && this.#since(cached.at) < bundleLifetime ? cached.bundle : null;
+  }
+
+  recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {
+    const failure = this.#failures.get(`${owner}/${deviceId}`);
+    if (!failure || failure.at === null) return false;
+    const doublings = Math.min(Math.max(failure.times - 1, 0), mostDoublings);
+    return this.#since(failure.at) < retryBundleAfter * 2 ** doublings;
+  }
+
+  /** Its keys could not be had when they were asked for last: it gets nothing until that changes. */
+  isWithoutKeys(owner: Owner, deviceId: DeviceId): boolean {
+    return this.#withoutKeys.has(`${owner}/${deviceId}`);
+  }
+
+  /** Its keys are still being asked for; until they come it is as if they could not be had. */
+  isLate(owner: Owner, deviceId: DeviceId): void {
+    const key = `${owner}/${deviceId}`;
+    this.#failures.set(key, { at: this.#now(), times: this.#failures.get(key)?.times ?? 0 });
+  }
+
+  /** True when `isWithoutKeys` changed. `wasRefused`: there are no usable keys, as against nobody to ask. */
+  failed(owner: Owner, deviceId: DeviceId, wasRefused: boolean): boolean {
+    const key = `${owner}/${deviceId}`;
+    this.#failures.set(key, { at: this.#now(), times: (this.#failures.get(key)?.times ?? 0) + 1 });
+    if (!wasRefused || this.#withoutKeys.has(key)) return false;
+    this.#withoutKeys.add(key);
+    return true;
+  }
+
+  /** True when `isWithoutKeys` changed. */
+  fetched(owner: Owner, deviceId: DeviceId, wire: WireFormat, bundle: Bundle): boolean {
+    const key = `${owner}/${deviceId}`;
+    this.#bundles.set(key, { bundle, wire, at: this.#now() });
+    this.#failures.delete(key);
+    return this.#withoutKeys.delete(key);
+  }
+
+  /** They are asked again at once; when that fails, too, no sooner than before. */
+  forgetFailures(owner: Owner): void {
+    for (const [key, { times }] of this.#failures) {
+      if (key.startsWith(`${owner}/`)) this.#failures.set(key, { at: null, times });
+    }
+  }
+
+  forgetAllFailures(): void {
+    this.#failures.clear();
+  }
+
+  /** Milliseconds, also after the clock was set back. */
+  #since(at: number): number {
+    return Math.abs(this.#now() - at);
+  }
+}

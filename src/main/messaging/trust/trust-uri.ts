@@ -1,0 +1,115 @@
+/**
+ * `xmpp:` links (RFC 5122) that name the keys of somebody's devices, also the content of the codes that people show each
+ * other: `xmpp:ADDRESS?omemo-sid-ID=FINGERPRINT;…`, as most clients write them, and trust message URIs (XEP-0434 §9.1).
+ * Whoever follows one has it from the person themselves; that is what makes it worth anything.
+ */
+import { fail, ok, type Result } from '../../../shared/errors.ts';
+import { parseJid } from '../../../shared/jid.ts';
+import type { Address, DeviceId } from '../../../shared/model.ts';
+
+/** More than one person has devices, and than fits into a picture. */
+const maxKeys = 100;
+const maxLength = 8_000;
+const sid = /^omemo-sid-([1-9][0-9]{0,9})$/;
+
+export interface NamedKey {
+  /** Null in trust message URIs. */
+  readonly deviceId: DeviceId | null;
+  /** 32 bytes: the Curve25519 form (fingerprint), or in trust message URIs maybe the Ed25519 key itself. */
+  readonly keyId: Uint8Array;
+}
+
+export interface TrustCode {
+  readonly address: Address;
+  readonly trusted: readonly NamedKey[];
+  readonly distrusted: readonly NamedKey[];
+}
+
+export function trustUri(address: Address, devices: readonly { deviceId: DeviceId; fingerprint: string }[]): string {
+  const [local = '', domain = ''] = address.split('@');
+  const keys = devices.map((device) => `omemo-sid-${device.deviceId}=${device.fingerprint}`);
+  return `xmpp:${encodeURIComponent(local)}@${encodeURIComponent(domain)}?${keys.join(';')}`;
+}
+
+/** `trust.malformed`: not a link with keys. Unknown parameters are ignored, known ones must be whole. */
+export function readTrustUri(text: string): Result<TrustCode> {
+  const uri = text.trim();
+  const scheme = /^xmpp:/i.exec(uri)?.[0];
+  const question = uri.indexOf('?');
+  if (uri.length > maxLength || !scheme || question < 0) return notACode();
+  const written = decoded(uri.slice(scheme.length, question));
+  const jid = written === null ? null : parseJid(written);
+  const pairs = uri
+    .slice(question + 1)
+    .replace(/#.*$/s, '')
+    .split(/[;&]/)
+    .map(pairOf);
+  if (!jid?.ok || jid.value.local === null || jid.value.resource !== null) return notACode();
+  const address = jid.value.bare as Address;
+  const keys = pairs[0]?.name === 'trust-message' ? keysOfTrustMessage(pairs) : fingerprints(pairs);
+  if (!keys || keys.trusted.length + keys.distrusted.length === 0) return notACode();
+  return keys.trusted.length + keys.distrusted.length > maxKeys ? notACode() : ok({ address, ...keys });
+}
+
+interface Pair {
+  readonly name: string;
+  readonly value: string | null;
+}
+
+function pairOf(text: string): Pair {
+  const equals = text.indexOf('=');
+  const name = decoded(equals < 0 ? text : text.slice(0, equals)) ?? '';
+  return { name: name.toLowerCase(), value: equals < 0 ? '' : decoded(text.slice(equals + 1)) };
+}
+
+type Keys = Omit<TrustCode, 'address'>;
+
+function fingerprints(pairs: readonly Pair[]): Keys | null {
+  const trusted = new Map<DeviceId, NamedKey>();
+  for (const { name, value } of pairs) {
+    if (!name.startsWith('omemo-sid-')) continue;
+    const deviceId = Number(sid.exec(name)?.[1] ?? 0);
+    const keyId = keyOf(value);
+    if (deviceId < 1 || deviceId > 0x7fffffff || !keyId) return null;
+    const before = trusted.get(deviceId);
+    if (before && !before.keyId.every((byte, index) => byte === keyId[index])) return null;
+    trusted.set(deviceId, { deviceId, keyId });
+  }
+  return { trusted: [...trusted.values()], distrusted: [] };
+}
+
+/** XEP-0434 §9.1: the encryption first, then the keys. */
+function keysOfTrustMessage([, encryption, ...pairs]: readonly Pair[]): Keys | null {
+  if (encryption?.name !== 'encryption' || encryption.value !== 'urn:xmpp:omemo:2') return null;
+  const trusted: NamedKey[] = [];
+  const distrusted: NamedKey[] = [];
+  for (const { name, value } of pairs) {
+    if (name !== 'trust' && name !== 'distrust') continue;
+    const keyId = keyOf(value);
+    if (!keyId) return null;
+    (name === 'trust' ? trusted : distrusted).push({ deviceId: null, keyId });
+  }
+  return { trusted, distrusted };
+}
+
+/** 64 hex digits of either case; some clients write the type byte of libsignal before them. */
+function keyOf(text: string | null): Uint8Array | null {
+  const hex = /^(?:05)?([0-9a-f]{64})$/i.exec(text ?? '')?.[1];
+  return hex ? new Uint8Array(Buffer.from(hex, 'hex')) : null;
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+function notACode(): Result<never> {
+  return fail(
+    'trust.malformed',
+    "This is not a code with the keys of somebody's devices.",
+    'Ask them to show the code of their devices again.',
+  );
+}
