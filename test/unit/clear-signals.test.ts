@@ -6,7 +6,7 @@ import { bundlesNode, devicesNode } from '../../src/main/messaging/devices/key-n
 import { displayedMarker } from '../../src/main/messaging/envelope/markers.ts';
 import { receiptFor, receiptRequest } from '../../src/main/messaging/envelope/receipts.ts';
 import { bodyElement } from '../../src/main/messaging/envelope/text-body.ts';
-import { stopClearSignals } from '../../src/main/messaging/sending/clear-signals.ts';
+import { stopClearSignals } from '../../src/main/messaging/sending/clear-signal-mail.ts';
 import { conversationWith } from '../../src/main/messaging/timeline/conversation-timeline.ts';
 import type { BareJid, ContactId, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';

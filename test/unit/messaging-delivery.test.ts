@@ -7,7 +7,7 @@ import { writeEncryptedMessage } from '../../src/main/messaging/envelope/omemo-s
 import { receiptFor } from '../../src/main/messaging/envelope/receipts.ts';
 import { writeEnvelope } from '../../src/main/messaging/envelope/sce-envelope.ts';
 import { bodyElement } from '../../src/main/messaging/envelope/text-body.ts';
-import { encryptFor } from '../../src/main/messaging/sending/seal.ts';
+import { encryptFor } from '../../src/main/messaging/sending/encrypt-for.ts';
 import type { MessageId } from '../../src/shared/model.ts';
 import { MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
 

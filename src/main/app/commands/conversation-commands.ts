@@ -2,7 +2,7 @@
 import { fail, ok, type Result } from '../../../shared/errors.ts';
 import type { Conversation, ConversationId } from '../../../shared/model.ts';
 import { inTransaction } from '../../messaging/context.ts';
-import { stopClearSignals } from '../../messaging/sending/clear-signals.ts';
+import { stopClearSignals } from '../../messaging/sending/clear-signal-mail.ts';
 import { conversationWith } from '../../messaging/timeline/conversation-timeline.ts';
 import type { ConversationRecord } from '../../storage/records.ts';
 import type { RunningProfile } from '../running-profile.ts';

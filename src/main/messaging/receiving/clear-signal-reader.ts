@@ -11,7 +11,8 @@ import { type AfterCommit, inTransaction, type MessagingContext } from '../conte
 import { displayedIn, isMarkable } from '../envelope/markers.ts';
 import { asksForReceipt, receiptFor, receiptsIn } from '../envelope/receipts.ts';
 import { maxIdLength } from '../envelope/wire-id.ts';
-import { clearSignalsAllowed, rememberMarkable, sendInClear } from '../sending/clear-signals.ts';
+import { rememberMarkable, sendInClear } from '../sending/clear-signal-mail.ts';
+import { clearSignalsAllowed } from '../sending/clear-signals.ts';
 import type { Outbox } from '../sending/outbox.ts';
 import { recordDelivery } from '../timeline/delivery-record.ts';
 

@@ -8,8 +8,9 @@ import type { KeyDirectory } from '../devices/key-directory.ts';
 import { addressPair, contactDevices, linkedDevices } from '../devices/recipients.ts';
 import { writeEnvelope } from '../envelope/sce-envelope.ts';
 import { conversationWith } from '../timeline/conversation-timeline.ts';
+import { encryptFor } from './encrypt-for.ts';
 import type { Outbox } from './outbox.ts';
-import { encryptFor, noteSealed } from './seal.ts';
+import { noteSealed } from './seal.ts';
 import { writeSealed } from './sealed-stanza.ts';
 
 export interface DeviceMail {

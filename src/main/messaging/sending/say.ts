@@ -11,7 +11,7 @@ import { cleanBody } from '../envelope/text-body.ts';
 import { textContent } from '../envelope/text-content.ts';
 import { wireId } from '../envelope/wire-id.ts';
 import { insertMessage, ownDisplayTime } from '../timeline/conversation-timeline.ts';
-import { tellDisplayedInClear } from './clear-signals.ts';
+import { tellDisplayedInClear } from './clear-signal-mail.ts';
 import type { Outbox } from './outbox.ts';
 
 export class Speaker {

@@ -1,27 +1,23 @@
 /**
- * Turning queued content into the final stanza: first whatever must be asked of the network (device lists, bundles),
- * then, in one transaction, ratchet step + ciphertext + outbox row.
+ * Turning queued content into the final stanza, in one transaction: ratchet step + ciphertext + outbox row. What must be
+ * asked of the network before is in prepare-to-seal.ts.
  */
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
-import type { ContactId, DeviceId, Encryption, MessageId } from '../../../shared/model.ts';
-import type { EncryptedKey, WireFormat } from '../../e2ee/types.ts';
-import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget, SealedFor } from '../../storage/records.ts';
+import type { DeviceId, Encryption, MessageId } from '../../../shared/model.ts';
+import type { WireFormat } from '../../e2ee/types.ts';
+import type { ContactRecord, DeviceRecord, OutboxRecord, OutboxTarget } from '../../storage/records.ts';
 import { parseElement } from '../../xml/parse-element.ts';
 import type { AfterCommit, MessagingContext } from '../context.ts';
 import { selfOf } from '../context.ts';
-import type { Owner } from '../devices/device-records.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
 import {
   type AddressPair,
   addressPair,
   contactDevices,
   hasHadEncryption,
-  linkedDevices,
   ownOtherDevices,
-  ownQueue,
   partyOf,
-  serverReaches,
   verifiedDevices,
   waitsForTrust,
 } from '../devices/recipients.ts';
@@ -29,8 +25,8 @@ import { introductionElement } from '../envelope/introductions.ts';
 import { sceNamespace, writeEnvelope } from '../envelope/sce-envelope.ts';
 import { tellWhoIsLeftOut } from '../timeline/left-out.ts';
 import { addClearRequests, clearSignalsAllowed, isClearSignal } from './clear-signals.ts';
+import { encryptFor } from './encrypt-for.ts';
 import { drawNumber } from './order-number.ts';
-import { withPatience } from './patience.ts';
 import { legacyBodyOf, writeSealed } from './sealed-stanza.ts';
 
 /** The device id that stands for "whoever reads the account", where there is no encryption. */
@@ -41,62 +37,6 @@ export type Sealed = 'sealed' | 'waiting';
 /** SCE content as it waits in the outbox. */
 export function contentXml(content: readonly Element[]): string {
   return xml('content', { xmlns: sceNamespace }, ...content).toString();
-}
-
-/** Asks the network for what encryption needs. Afterwards `seal` can be tried. */
-export async function prepareToSeal(
-  context: MessagingContext,
-  directory: KeyDirectory,
-  contactId: ContactId,
-  mayAskServer: boolean,
-): Promise<void> {
-  const contact = partyOf(context, contactId);
-  if (!contact) return;
-  const server = mayAskServer && serverReaches(context, contact.jid);
-  const someone = (): boolean =>
-    contactDevices(context, contact).some((device) => canEncryptTo(context, directory, device));
-  if (server && contact.jid && directory.listDoubtful(contact.id)) {
-    await withPatience([{ answer: directory.fetchList(contact.id, contact.jid) }], someone);
-  }
-  const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
-  const asked: { readonly owner: Owner; readonly deviceId: DeviceId; readonly answer: Promise<unknown> }[] = [];
-  const ask = (owner: Owner, record: ContactRecord | null, deviceId: DeviceId): void => {
-    if (directory.bundles.recentlyFailed(owner, deviceId)) return;
-    asked.push({ owner, deviceId, answer: directory.fetchBundle(owner, record, deviceId) });
-  };
-  const linked = contactId === ownQueue ? new Set<DeviceId>() : linkedDevices(context, contact);
-  for (const deviceId of linked) if (!known.has(deviceId)) ask(contact.id, contact, deviceId);
-  for (const device of contactId === ownQueue ? [] : contactDevices(context, contact)) {
-    const reachable = linked.has(device.deviceId) || server;
-    if (reachable && !canEncryptTo(context, directory, device)) ask(contact.id, contact, device.deviceId);
-  }
-  if (server) {
-    for (const device of ownOtherDevices(context)) {
-      if (!canEncryptTo(context, directory, device)) ask('self', null, device.deviceId);
-    }
-  }
-  // One whose keys do not come, or come late, does not keep the others waiting.
-  for (const { owner, deviceId } of await withPatience(asked, someone)) directory.bundles.isLate(owner, deviceId);
-}
-
-/** Nothing has to be asked first: sealing now reaches every device it should. */
-export function readyToSeal(context: MessagingContext, directory: KeyDirectory, contact: ContactRecord): boolean {
-  const server = serverReaches(context, contact.jid);
-  if (server && directory.listDoubtful(contact.id)) return false;
-  const devices = contactDevices(context, contact);
-  const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
-  for (const id of linkedDevices(context, contact)) if (!known.has(id)) return false;
-  const ready = (device: DeviceRecord): boolean => canEncryptTo(context, directory, device);
-  if (devices.length === 0 || !devices.some(ready)) return false;
-  const own = server ? ownOtherDevices(context) : [];
-  return [...devices, ...own].every(
-    (device) => ready(device) || directory.bundles.recentlyFailed(device.owner, device.deviceId),
-  );
-}
-
-function canEncryptTo(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
-  if (device.identityKey && context.cipher.hasSession(device.identityKey, device.deviceId, device.wire)) return true;
-  return directory.bundles.cached(device.owner, device.deviceId, device.wire) !== null;
 }
 
 /** Inside a transaction. `waiting`: not now (no device can be encrypted for). */
@@ -207,47 +147,6 @@ export function encryptContent(
 /** Whatever leaves under our device id is known by its id: what is not known was sent by another copy of this profile. */
 export function noteSealed(context: MessagingContext, id: MessageId): void {
   context.store.seen.add(selfOf(context).identityKey, id, context.now());
-}
-
-export interface SealedKeys {
-  readonly payload: Uint8Array | null;
-  readonly iv: Uint8Array | null;
-  readonly targets: Omit<OutboxTarget, 'outboxId'>[];
-  keysOf(owner: Owner): EncryptedKey[];
-  devicesOf(owner: Owner): SealedFor[];
-}
-
-/** Inside a transaction: steps the ratchets. Devices without session and bundle are left out. */
-export function encryptFor(
-  context: MessagingContext,
-  directory: KeyDirectory,
-  devices: readonly DeviceRecord[],
-  plaintext: Uint8Array | null,
-  wire: WireFormat = 'omemo2',
-): SealedKeys {
-  const { cipher } = context;
-  const usable = devices.flatMap((device) => {
-    const bundle = directory.bundles.cached(device.owner, device.deviceId, wire);
-    const offered = bundle && cipher.canonicalIdentity(bundle.identityKey);
-    const identityKey = device.identityKey ?? offered;
-    if (!identityKey) return [];
-    // A bundle under another key is another device's; it was told in the conversation when it was fetched.
-    const fits = offered && Buffer.from(offered).equals(identityKey) ? bundle : null;
-    if (!fits && !cipher.hasSession(identityKey, device.deviceId, wire)) return [];
-    return [{ owner: device.owner, deviceId: device.deviceId, identityKey, bundle: fits }];
-  });
-  const output = context.cipher.encrypt(usable, plaintext, wire);
-  const made = usable.flatMap((device, index) => {
-    const key = output.keys[index];
-    return key ? [{ ...device, key }] : [];
-  });
-  return {
-    payload: output.payload,
-    iv: output.iv,
-    targets: made.map(({ owner, deviceId }) => ({ owner, deviceId, state: 'waiting', route: null })),
-    keysOf: (owner) => made.filter((device) => device.owner === owner).map((device) => device.key),
-    devicesOf: (owner) => made.filter((device) => device.owner === owner),
-  };
 }
 
 /** Plain text, only to an account that announces no OMEMO at all, and only if the person agreed to it. */

@@ -5,7 +5,7 @@ import type { AddressPair } from '../devices/recipients.ts';
 import { writeLegacy } from '../envelope/legacy-stanza.ts';
 import { writeEncryptedMessage } from '../envelope/omemo-stanza.ts';
 import { bodyIn } from '../envelope/text-body.ts';
-import type { SealedKeys } from './seal.ts';
+import type { SealedKeys } from './encrypt-for.ts';
 
 /** All that the legacy format encrypts: the text, in UTF-8. Null where there is none. */
 export function legacyBodyOf(content: readonly Element[]): Uint8Array | null {
