@@ -60,6 +60,14 @@ const layers: readonly Layer[] = [
   { folder: 'src/main/storage', may: ['src/shared'], typesFrom: ['src/main/e2ee'] },
 ];
 
+/** Folders that stand on each other, the lowest first: a file may import, types included, from its own floor and below. */
+const floors: readonly { readonly folder: string; readonly lowestFirst: readonly string[] }[] = [
+  {
+    folder: 'src/main/messaging',
+    lowestFirst: ['envelope', 'timeline', 'devices', 'sending', 'trust', 'repair', 'receiving'],
+  },
+];
+
 /** Packages that only one place may touch. */
 const packageRules: readonly { readonly names: RegExp; readonly only: readonly string[] }[] = [
   { names: /^electron(\/|$)/, only: ['src/main/hosts/electron'] },
@@ -122,6 +130,8 @@ export function importViolations(sources: Sources): string[] {
       } else if (layer !== null && !mayImport(layer, target, entry.typeOnly)) {
         const kind = entry.typeOnly ? 'types of ' : '';
         found.push(`${path} (${layer.folder}) may not import ${kind}${target}`);
+      } else if (isUpstairs(path, target)) {
+        found.push(`${path} may not import ${target}, which stands above it`);
       }
     }
   }
@@ -143,6 +153,14 @@ function mayImport(layer: Layer, target: string, typeOnly: boolean): boolean {
   return rules.some((rule) => {
     if (rule.endsWith('/*')) return posix.dirname(target) === rule.slice(0, -2);
     return target === rule || target.startsWith(`${rule}/`);
+  });
+}
+
+/** Files beside the floors belong to the ground that all stand on. */
+function isUpstairs(path: string, target: string): boolean {
+  return floors.some(({ folder, lowestFirst }) => {
+    const floorOf = (file: string): number => lowestFirst.findIndex((name) => file.startsWith(`${folder}/${name}/`));
+    return path.startsWith(`${folder}/`) && floorOf(target) > floorOf(path);
   });
 }
 

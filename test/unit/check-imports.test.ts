@@ -23,6 +23,14 @@ describe('the import rules find', () => {
     ['a test imported by the product', { 'src/main/app/a.ts': "import { x } from '../../../test/support/b.ts';" }],
     ['a barrel file', { 'src/main/app/index.ts': 'export const x = 1;' }],
     ['an empty folder name', { 'src/main/app/utils/a.ts': 'export const x = 1;' }],
+    [
+      'what stands above it in messaging, types included',
+      { 'src/main/messaging/envelope/a.ts': "import type { X } from '../sending/b.ts';" },
+    ],
+    [
+      'a floor of messaging imported by the ground it stands on',
+      { 'src/main/messaging/a.ts': "import type { X } from './envelope/b.ts';" },
+    ],
     ['a cycle', { 'src/shared/a.ts': "import { b } from './b.ts';", 'src/shared/b.ts': "import { a } from './a.ts';" }],
   ])('%s', (_name, files) => {
     expect(violations(files)).toHaveLength(1);
@@ -35,6 +43,10 @@ describe('the import rules allow', () => {
     ['types of e2ee in storage', { 'src/main/storage/a.ts': "import { type X } from '../e2ee/b.ts';" }],
     ['the transport interface', { 'src/main/transports/xmpp/a.ts': "import { x } from '../transport.ts';" }],
     ['node:crypto in the primitives', { 'src/main/e2ee/primitives/a.ts': "import { hkdfSync } from 'node:crypto';" }],
+    [
+      'what stands below it in messaging',
+      { 'src/main/messaging/sending/a.ts': "import { x } from '../envelope/b.ts';\nimport { y } from '../b.ts';" },
+    ],
     ['everything in app', { 'src/main/app/a.ts': "import { x } from '../transports/libp2p/b.ts';" }],
     [
       'types in a circle',
