@@ -1,8 +1,10 @@
 /** What is done together, because each commit waits for the disk, and where it stops, because others wait too. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
+import { StorageFault, storageError } from '../../src/main/storage/storage-fault.ts';
 import type { IncomingStanza } from '../../src/main/transports/transport.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
+import type { BareJid } from '../../src/shared/model.ts';
 import { MessagingPerson, makeContacts, until } from '../support/messaging-person.ts';
 
 const people: MessagingPerson[] = [];
@@ -93,15 +95,64 @@ describe('a page of the archive', () => {
     ben.onCrashPoint = (name) => {
       if (name !== 'inbox.before-commit') return;
       passed += 1;
-      if (passed === 30) throw new Error('the disk is full');
+      if (passed === 30) throw new StorageFault(storageError('profile.disk-full', 'SQLITE_FULL'));
     };
-    await expect(ben.inbox.takeAll(page)).rejects.toThrow('the disk is full');
+    await expect(ben.inbox.takeAll(page)).rejects.toThrow('SQLITE_FULL');
     const taken = bodies(ben, anna).length - 1;
     expect(taken).toBeGreaterThanOrEqual(10);
     expect(taken).toBeLessThan(29);
     expect(bodies(ben, anna)).toEqual(['hello', ...texts.slice(0, taken)]);
     await ben.inbox.takeAll(page);
     expect(bodies(ben, anna)).toEqual(['hello', ...texts]);
+  });
+});
+
+describe('a message that our own code breaks on', () => {
+  /** Breaks whenever this very message is decrypted, however often it is tried. */
+  function breakOn(person: MessagingPerson, stanza: string): void {
+    const payload = /<payload>([^<]+)/.exec(stanza)?.[1] ?? '';
+    const { decrypt } = person.context.cipher;
+    vi.spyOn(person.context.cipher, 'decrypt').mockImplementation((input) => {
+      if (Buffer.from(input.payload ?? []).toString('base64') === payload) throw new TypeError('a bug');
+      return decrypt(input);
+    });
+  }
+
+  test('has a line in its place in a page of the archive; all others are taken, and the archive is read on', async () => {
+    const [anna, ben] = linkedPair();
+    ben.store.accounts.put({ jid: 'ben@bothy.test' as BareJid, password: 'x', state: '', archiveCursor: null });
+    const page = (await archivedFor(anna, ben, texts)).map((one, index) => ({
+      ...one,
+      arrival: { ...one.arrival, archiveId: `archived-${index}` },
+    }));
+    breakOn(ben, String(page[12]?.stanza));
+    await ben.inbox.takeAll(page);
+    const taken = ben.history(anna).slice(1);
+    expect(taken.filter(({ kind }) => kind === 'text').map(({ body }) => body)).toEqual(texts.toSpliced(12, 1));
+    expect(taken.filter(({ kind }) => kind !== 'text').map(({ kind }) => kind)).toEqual(['undecryptable']);
+    expect(ben.store.accounts.get()?.archiveCursor).toBe('archived-39');
+    await ben.inbox.takeAll(page);
+    expect(ben.history(anna).slice(1)).toEqual(taken);
+  });
+
+  test('is refused on a link, and the link goes on', async () => {
+    const [anna, ben] = linkedPair();
+    const [broken, next] = await archivedFor(anna, ben, ['broken', 'next']);
+    breakOn(ben, String(broken?.stanza));
+    expect(await anna.hand(ben, String(broken?.stanza))).toBe('refused');
+    expect(await anna.hand(ben, String(next?.stanza))).toBe('taken');
+    const texts = ben.history(anna).filter(({ kind }) => kind === 'text');
+    expect(texts.map(({ body }) => body)).toEqual(['hello', 'next']);
+  });
+
+  test('only after it was stored is stored all the same', async () => {
+    const [anna, ben] = linkedPair();
+    const [message] = await archivedFor(anna, ben, ['stored']);
+    vi.spyOn(ben.context.events, 'message').mockImplementation(() => {
+      throw new TypeError('a bug');
+    });
+    expect(await anna.hand(ben, String(message?.stanza))).toBe('taken');
+    expect(bodies(ben, anna)).toEqual(['hello', 'stored']);
   });
 });
 

@@ -1,4 +1,5 @@
 /** What every part of messaging is given. Types only of the other parts: the composition root supplies the real ones. */
+import { traceOf } from '../../shared/error-trace.ts';
 import type { ContactId, ConversationId, Message } from '../../shared/model.ts';
 import type { AccountRecord, SelfRecord, Store } from '../storage/records.ts';
 import type { Transport } from '../transports/transport.ts';
@@ -72,7 +73,10 @@ export function accountOf(context: MessagingContext): AccountRecord | null {
 
 export type AfterCommit = (action: () => void) => void;
 
-/** One transaction; what `after` was given runs when it is on disk, and not at all when it was rolled back. */
+/**
+ * One transaction; what `after` was given runs when it is on disk, and not at all when it was rolled back. What is on disk
+ * is true whatever becomes of that: an action that breaks is logged, and the others run.
+ */
 export function inTransaction<T>(context: MessagingContext, work: (after: AfterCommit) => T): T {
   const actions: (() => void)[] = [];
   let value: T;
@@ -82,6 +86,12 @@ export function inTransaction<T>(context: MessagingContext, work: (after: AfterC
     context.cipher.rolledBack();
     throw error;
   }
-  for (const action of actions) action();
+  for (const action of actions) {
+    try {
+      action();
+    } catch (error) {
+      context.log('error', 'after-commit-broke', { reason: traceOf(error) });
+    }
+  }
   return value;
 }

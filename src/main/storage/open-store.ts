@@ -32,7 +32,7 @@ import { settingsRepository } from './repositories/settings.ts';
 import { statementRepository } from './repositories/statements.ts';
 import { finishSalvage, salvage } from './salvage.ts';
 import { readSalvageReport, type SalvageReport } from './salvage-report.ts';
-import { isDamage } from './storage-fault.ts';
+import { faultOf, isDamage } from './storage-fault.ts';
 import { inspectWal, type WalState } from './write-ahead-log.ts';
 
 export interface OpenStoreOptions {
@@ -236,6 +236,7 @@ function open(path: string, key: DatabaseKey, lock: ProfileLock): OpenedStore {
     const devicesOf = new Remembered<readonly DeviceRecord[]>(connection);
     const store: Store = {
       transaction: (work) => connection.transaction(work),
+      isFault: (error) => faultOf(error) !== null,
       close: () => {
         try {
           connection.close();

@@ -163,6 +163,8 @@ export interface InvitationRecord {
 export interface Store {
   /** Runs `work` in one IMMEDIATE transaction; nested calls join. Rolls back on throw. */
   transaction<T>(work: () => T): T;
+  /** The disk is to blame for what was thrown (full, damaged, held by another): the same may work later. */
+  isFault(error: unknown): boolean;
   close(): void;
   readonly self: {
     get(): SelfRecord | null;

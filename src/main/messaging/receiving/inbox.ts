@@ -3,6 +3,7 @@
  * archive cursor + queued answers. The transport acknowledges only after that.
  */
 import type { Element } from '@xmpp/xml';
+import { traceOf } from '../../../shared/error-trace.ts';
 import { fail } from '../../../shared/errors.ts';
 import type { MessageId } from '../../../shared/model.ts';
 import type { ContactRecord } from '../../storage/records.ts';
@@ -52,7 +53,7 @@ export class Inbox {
     await this.#turn();
     if (!this.#isMessage({ stanza, arrival })) return 'taken';
     this.#context.crashPoint('inbox.received');
-    const taking = inTransaction(this.#context, (after) => this.#takeInside({ stanza, arrival }, after));
+    const taking = this.#takeAlone({ stanza, arrival });
     this.#context.crashPoint('inbox.committed');
     return taking;
   }
@@ -66,28 +67,75 @@ export class Inbox {
     for (let from = 0; from < messages.length; ) {
       await this.#turn();
       this.#context.crashPoint('inbox.received');
-      from = inTransaction(this.#context, (after) => this.#takeSome(messages, from, after));
+      from = this.#takeSome(messages, from);
       this.#context.crashPoint('inbox.committed');
     }
   }
 
   /** Takes what one turn allows; the index of the next. */
-  #takeSome(messages: readonly IncomingStanza[], from: number, after: AfterCommit): number {
+  #takeSome(messages: readonly IncomingStanza[], from: number): number {
     let next = from;
-    for (const message of messages.slice(from)) {
-      this.#takeInside(message, after);
+    try {
+      inTransaction(this.#context, (after) => {
+        for (const message of messages.slice(from)) {
+          this.#takeInside(message, after);
+          next += 1;
+          if (next - from >= fewestAtOnce && performance.now() - this.#sliceBegan > slice) break;
+        }
+      });
+    } catch (error) {
+      if (this.#context.store.isFault(error) || next >= messages.length) throw error;
+      // What came before it was taken back with it.
+      for (const message of messages.slice(from, next + 1)) this.#takeAlone(message);
       next += 1;
-      if (next - from >= fewestAtOnce && performance.now() - this.#sliceBegan > slice) break;
     }
     return next;
   }
 
+  #takeAlone(incoming: IncomingStanza): Taking {
+    try {
+      return inTransaction(this.#context, (after) => this.#takeInside(incoming, after));
+    } catch (error) {
+      if (this.#context.store.isFault(error)) throw error;
+      this.#context.log('error', 'message-broke', { reason: traceOf(error) });
+      return this.#setAside(incoming);
+    }
+  }
+
+  /**
+   * A message that our own code breaks on would come again for ever and keep all that follow it from being read: it has a
+   * line in its place, and they go on.
+   */
+  #setAside({ stanza, arrival }: IncomingStanza): Taking {
+    try {
+      inTransaction(this.#context, (after) => {
+        const sender = senderOf(this.#context, stanza, arrival);
+        const error = fail('internal', 'A message could not be taken.').error;
+        const isSaid = stanza.getChild('encrypted') !== undefined || stanza.getChild('body') !== undefined;
+        if (sender && isSaid) {
+          const id: unknown = stanza.attrs['id'];
+          const known = typeof id === 'string' && id !== '' && id.length <= maxIdLength ? (id as MessageId) : null;
+          this.#unreadable.show({ stanza, arrival, sender }, 0, known, error, 'person', after);
+        }
+        this.#moveOn(arrival);
+      });
+    } catch (error) {
+      if (this.#context.store.isFault(error)) throw error;
+      inTransaction(this.#context, () => this.#moveOn(arrival));
+    }
+    return 'refused';
+  }
+
   #takeInside({ stanza, arrival }: IncomingStanza, after: AfterCommit): Taking {
     const taking = this.#takeMessage(stanza, arrival, after);
-    // The transport gives an archive id only where everything before it was taken.
-    if (arrival.archiveId !== null) this.#context.store.accounts.putArchiveCursor(arrival.archiveId);
+    this.#moveOn(arrival);
     this.#context.crashPoint('inbox.before-commit');
     return taking;
+  }
+
+  /** The transport gives an archive id only where everything before it was taken. */
+  #moveOn({ archiveId }: Arrival): void {
+    if (archiveId !== null) this.#context.store.accounts.putArchiveCursor(archiveId);
   }
 
   /** Others get a turn when the present one has lasted long enough. */
