@@ -21,7 +21,7 @@ import { Trust } from '../../src/main/messaging/trust/trust.ts';
 import { TrustCodes } from '../../src/main/messaging/trust/trust-codes.ts';
 import { openStore } from '../../src/main/storage/open-store.ts';
 import type { Store } from '../../src/main/storage/records.ts';
-import type { Arrival, Taking, Transport } from '../../src/main/transports/transport.ts';
+import type { Arrival, IncomingStanza, Taking, Transport } from '../../src/main/transports/transport.ts';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import { fail, ok } from '../../src/shared/errors.ts';
 import type { ContactId, DeviceId, Message, MessageId } from '../../src/shared/model.ts';
@@ -203,6 +203,15 @@ export class MessagingPerson {
 
   /** Hands a stanza to the other side as if it came over our link. */
   async hand(other: MessagingPerson, stanza: string | Element): Promise<Taking> {
+    return await other.inbox.take(this.#arriving(other, stanza));
+  }
+
+  /** The same, many at once. */
+  async handAll(other: MessagingPerson, stanzas: readonly (string | Element)[]): Promise<void> {
+    await other.inbox.takeAll(stanzas.map((stanza) => this.#arriving(other, stanza)));
+  }
+
+  #arriving(other: MessagingPerson, stanza: string | Element): IncomingStanza {
     const parsed = parseElement(stanza.toString());
     if (!parsed.ok) throw new Error('not a stanza');
     const self = selfOf(this.context);
@@ -216,7 +225,7 @@ export class MessagingPerson {
       archiveId: null,
       delayedSince: null,
     };
-    return await other.inbox.take({ stanza: parsed.value, arrival });
+    return { stanza: parsed.value, arrival };
   }
 
   get deviceId(): DeviceId {

@@ -203,6 +203,45 @@ describe('a message that never comes', () => {
   });
 });
 
+describe('messages that come after a later one', () => {
+  /** Ten that left in this order; the last one is there. */
+  async function lastOfTen(): Promise<{ anna: MessagingPerson; ben: MessagingPerson; late: string[] }> {
+    const [anna, ben] = await talkingPair();
+    anna.fate = () => ({ arrives: 0, acknowledged: false });
+    const from = anna.sent.length;
+    const ids = Array.from({ length: 10 }, (_, index) => anna.say(ben, `message ${index}`));
+    const stanzaOf = (id: MessageId): string =>
+      anna.sent.slice(from).find((stanza) => stanza.includes(`id="${id}"`)) ?? '';
+    await until(() => ids.every((id) => stanzaOf(id) !== ''));
+    const stanzas = ids.map(stanzaOf);
+    await anna.hand(ben, stanzas.at(-1) ?? '');
+    return { anna, ben, late: stanzas.slice(0, -1) };
+  }
+
+  test('are not missing any more, also when they were said to be and a restart lies between', async () => {
+    const { anna, ben, late } = await lastOfTen();
+    ben.now += gapPatience;
+    ben.gaps.review();
+    expect(shown(ben, anna, 'gap')).toEqual(['9 messages are missing here.']);
+    ben.leave();
+    const again = person('Ben', { profile: ben.profile });
+    again.gaps.load();
+    for (const stanza of late) await anna.hand(again, stanza);
+    expect(shown(again, anna, 'gap')).toEqual([]);
+    expect(shown(again, anna, 'text')).toHaveLength(12);
+    expect(shown(again, anna, 'info')).toEqual(['What was missing here has come.']);
+  });
+
+  test('are not missing when one transaction takes them all', async () => {
+    const { anna, ben, late } = await lastOfTen();
+    await anna.handAll(ben, late);
+    ben.now += gapPatience;
+    ben.gaps.review();
+    expect(shown(ben, anna, 'text')).toHaveLength(12);
+    expect(shown(ben, anna, 'gap')).toEqual([]);
+  });
+});
+
 test('a read marker covers what came before it, and nothing after', async () => {
   const [anna, ben] = await talkingPair();
   const ids = ['one', 'two', 'three'].map((body) => anna.say(ben, body));

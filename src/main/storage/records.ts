@@ -217,8 +217,11 @@ export interface Store {
     nextOrderCounter(id: ConversationId): number;
     /** The newest number was not used: it is drawn again. False: there are later ones, nothing is changed. */
     giveBackOrderCounter(id: ConversationId, counter: number): boolean;
-    /** Records a counter seen from a device; returns the counters newly found missing below it (at most 100). */
-    seeOrderCounter(id: ConversationId, identityKey: Uint8Array, deviceId: DeviceId, counter: number): number[];
+    /**
+     * Records a counter seen from a device; returns the counters newly found missing below it (at most 100). Null: one at
+     * least as high was seen before, so this one may have been missing.
+     */
+    seeOrderCounter(id: ConversationId, identityKey: Uint8Array, deviceId: DeviceId, counter: number): number[] | null;
     /** A counter was ever seen from the device: it is a Bothy's. */
     hasSeenOrder(id: ConversationId, identityKey: Uint8Array, deviceId: DeviceId): boolean;
   };

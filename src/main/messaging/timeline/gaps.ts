@@ -46,9 +46,9 @@ const words = (count: number): string =>
 export class Gaps {
   readonly #context: MessagingContext;
   readonly #signal: AbortSignal;
-  #missing: readonly Missing[] = [];
+  /** As it stands in the store, and as that was last read. */
+  #kept: { readonly text: string | null; readonly missing: readonly Missing[] } = { text: null, missing: [] };
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #highest = new Map<string, number>();
 
   constructor(context: MessagingContext, signal: AbortSignal) {
     this.#context = context;
@@ -57,42 +57,38 @@ export class Gaps {
   }
 
   load(): void {
-    const text = this.#context.store.settings.getValue(valueName);
-    this.#missing = text ? (JSON.parse(text) as Missing[]) : [];
     this.#schedule();
+  }
+
+  /** Asked of the store each time: a transaction that takes many messages, or is taken back, knows more than we do. */
+  #missing(): readonly Missing[] {
+    const text = this.#context.store.settings.getValue(valueName);
+    if (text !== this.#kept.text) this.#kept = { text, missing: text ? (JSON.parse(text) as Missing[]) : [] };
+    return this.#kept.missing;
   }
 
   /** A message with this counter arrived. Inside its transaction. */
   saw(seen: Omit<Missing, 'since'> & { readonly identityKey: Uint8Array }, after: AfterCommit): void {
     const { conversationId, owner, deviceId, counter } = seen;
-    const late = this.#late(seen);
+    const missing = this.#missing();
     const newly = this.#context.store.conversations.seeOrderCounter(
       conversationId,
       seen.identityKey,
       deviceId,
       counter,
     );
-    const isSame = (missing: Missing): boolean =>
-      missing.conversationId === conversationId && missing.deviceId === deviceId && missing.counter === counter;
-    const room = Math.max(0, maxMissing - this.#missing.length);
-    const added = newly.slice(0, room);
-    if (added.length === 0 && !this.#missing.some(isSame)) {
-      if (late) this.#takeBack(seen, after);
+    const isSame = (one: Missing): boolean =>
+      one.conversationId === conversationId && one.deviceId === deviceId && one.counter === counter;
+    const added = (newly ?? []).slice(0, Math.max(0, maxMissing - missing.length));
+    if (added.length === 0 && !missing.some(isSame)) {
+      if (newly === null) this.#takeBack(seen, after);
       return;
     }
     const since = this.#context.now();
-    const next = this.#missing
-      .filter((missing) => !isSame(missing))
+    const next = missing
+      .filter((one) => !isSame(one))
       .concat(added.map((number) => ({ conversationId, owner, deviceId, counter: number, since })));
     this.#keep(next, after);
-  }
-
-  /** Lower than another of the device: only then can it have been said to be missing. Asks the disk for nothing else. */
-  #late({ conversationId, deviceId, counter }: Omit<Missing, 'since' | 'owner'>): boolean {
-    const name = `${conversationId}/${deviceId}`;
-    const highest = this.#highest.get(name) ?? 0;
-    this.#highest.set(name, Math.max(highest, counter));
-    return counter <= highest || highest === 0;
   }
 
   /** The archive has been read, or time has passed. */
@@ -104,7 +100,8 @@ export class Gaps {
     }
     const now = this.#context.now();
     // Either way: the clock may have been set back.
-    const clear = this.#missing.filter((missing) => Math.abs(now - missing.since) >= gapPatience);
+    const all = this.#missing();
+    const clear = all.filter((missing) => Math.abs(now - missing.since) >= gapPatience);
     if (clear.length > 0) {
       inTransaction(this.#context, (after) => {
         const perDevice = new Map<string, Missing[]>();
@@ -114,7 +111,7 @@ export class Gaps {
         }
         for (const group of perDevice.values()) this.#say(group, after);
         this.#keep(
-          this.#missing.filter((missing) => !clear.includes(missing)),
+          all.filter((missing) => !clear.includes(missing)),
           after,
         );
       });
@@ -174,15 +171,12 @@ export class Gaps {
 
   #keep(missing: readonly Missing[], after: AfterCommit): void {
     this.#context.store.settings.setValue(valueName, JSON.stringify(missing));
-    after(() => {
-      this.#missing = missing;
-      this.#schedule();
-    });
+    after(() => this.#schedule());
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (this.#missing.length === 0 || this.#signal.aborted) return;
+    if (this.#signal.aborted || this.#missing().length === 0) return;
     this.#timer = setTimeout(() => {
       try {
         this.review();

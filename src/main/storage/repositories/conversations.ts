@@ -98,7 +98,7 @@ export function conversationRepository(connection: Connection): Store['conversat
           'SELECT highest FROM order_seen WHERE conversation_id = ? AND identity_key = ? AND device_id = ?',
           key,
         );
-        if (typeof highest === 'number' && counter <= highest) return [];
+        if (typeof highest === 'number' && counter <= highest) return null;
         connection.run(
           `INSERT INTO order_seen (conversation_id, identity_key, device_id, highest) VALUES (?, ?, ?, ?)
            ON CONFLICT (conversation_id, identity_key, device_id) DO UPDATE SET highest = excluded.highest`,
