@@ -2,7 +2,7 @@
 import { ok } from '../../shared/errors.ts';
 import type { DeviceId } from '../../shared/model.ts';
 import * as omemo from '../e2ee/omemo.ts';
-import type { RandomBytes, WireFormat } from '../e2ee/types.ts';
+import type { EncryptedKey, RandomBytes, WireFormat } from '../e2ee/types.ts';
 import type { MessageCipher } from '../messaging/message-cipher.ts';
 import type { Store } from '../storage/records.ts';
 
@@ -102,9 +102,7 @@ export function createOmemoCipher(
     },
 
     decrypt(input) {
-      const identityKey =
-        input.senderIdentity ??
-        (input.key.keyExchange ? statedIdentity(input.key.data, input.wire, canonicalIdentity) : null);
+      const identityKey = input.senderIdentity ?? statedIdentity(input.key, input.wire, canonicalIdentity);
       const record = identityKey ? recordOf(identityKey, input.senderDeviceId) : null;
       const result = omemo.decrypt(
         ownDevice(),
@@ -131,7 +129,7 @@ export function createOmemoCipher(
       });
     },
 
-    statedIdentity: (key, wire) => (key.keyExchange ? statedIdentity(key.data, wire, canonicalIdentity) : null),
+    statedIdentity: (key, wire) => statedIdentity(key, wire, canonicalIdentity),
 
     forgetSession(identityKey, deviceId, wire) {
       const record = recordOf(identityKey, deviceId);
@@ -188,10 +186,11 @@ export function createOmemoCipher(
 }
 
 function statedIdentity(
-  data: Uint8Array,
+  { keyExchange, data }: EncryptedKey,
   wire: WireFormat,
   canonical: (key: Uint8Array) => Uint8Array,
 ): Uint8Array | null {
+  if (!omemo.isKeyExchange({ keyExchange, data, wire })) return null;
   const stated = omemo.identityOf(data, wire);
   return stated.ok ? canonical(stated.value) : null;
 }

@@ -19,7 +19,7 @@ export interface IncomingEnvelope {
   /** `omemo2` if it is not given. */
   readonly wire?: WireFormat;
   readonly senderDeviceId: DeviceId;
-  /** The `kex` attribute of our `<key/>`. */
+  /** The `kex` attribute of our `<key/>`; see `isKeyExchange`. */
   readonly keyExchange: boolean;
   /** Our `<key/>`, decoded. */
   readonly data: Uint8Array;
@@ -180,6 +180,19 @@ function acceptKeyExchange(
   };
 }
 
+/**
+ * Whether our `<key/>` is a key exchange. One client (QXmpp) repeats its own until an answer arrives, as §4.3 has it, but
+ * marks only the first with `kex`. The two messages of the newer format cannot be taken for each other, since their first
+ * fields are of different kinds; and the mark is not sealed, so it is nothing to rely on.
+ */
+export function isKeyExchange({
+  keyExchange,
+  data,
+  wire = 'omemo2',
+}: Pick<IncomingEnvelope, 'keyExchange' | 'data' | 'wire'>): boolean {
+  return keyExchange || (wire === 'omemo2' && wireOf(wire).readKeyExchange(data).ok);
+}
+
 /** The identity key, 32 bytes, in a key exchange: which device's record `decrypt` needs. Not authenticated yet. */
 export function identityOf(data: Uint8Array, format: WireFormat = 'omemo2'): Result<Uint8Array> {
   const exchange = wireOf(format).readKeyExchange(data);
@@ -203,7 +216,7 @@ export function decrypt(
   const wire = wireOf(envelope.wire ?? 'omemo2');
   const { data } = envelope;
   const sessions = record?.sessions.filter((session) => session.wire === wire.name) ?? [];
-  if (!envelope.keyExchange) return decryptOnSessions(own, record, sessions, wire, data, envelope);
+  if (!isKeyExchange(envelope)) return decryptOnSessions(own, record, sessions, wire, data, envelope);
 
   const exchange = wire.readKeyExchange(data);
   if (!exchange.ok) return exchange;

@@ -4,7 +4,7 @@
  * has not happened. Call `ready` first.
  */
 import { checkBundle } from './bundle-check.ts';
-import { type Decrypted, decrypt, identityOf } from './decrypt.ts';
+import { type Decrypted, decrypt, identityOf, isKeyExchange } from './decrypt.ts';
 import { signLabel, verifyLabel } from './device-label.ts';
 import { encrypt } from './encrypt.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -33,6 +33,7 @@ export {
   fingerprintOf,
   hasSession,
   identityOf,
+  isKeyExchange,
   legacyBundleOf,
   maintainOwnDevice,
   parseOwnDevice,
