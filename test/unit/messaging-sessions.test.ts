@@ -169,6 +169,23 @@ describe('devices', () => {
   });
 });
 
+test('a key exchange that is not marked as one is read', async () => {
+  const [anna, ben] = [person('Anna'), person('Ben')];
+  makeContacts(anna, ben);
+  link(anna, ben);
+  let marks = 0;
+  const unmarked = (stanza: string): string =>
+    stanza.replaceAll(' kex="true"', () => {
+      marks += 1;
+      return '';
+    });
+  anna.fate = () => ({ arrives: 1, acknowledged: true, spoil: unmarked });
+  await delivered(anna, anna.say(ben, 'I am new'));
+  expect(marks).toBe(1);
+  expect(shown(ben, anna, 'text')).toEqual(['I am new']);
+  expect(shown(ben, anna, 'undecryptable')).toEqual([]);
+});
+
 describe('a message that never comes', () => {
   async function twoOfThree(): Promise<{ anna: MessagingPerson; ben: MessagingPerson; lost: string }> {
     const [anna, ben] = await talkingPair();

@@ -96,6 +96,32 @@ async function settled(server: MemoryServer): Promise<void> {
   });
 }
 
+describe('the session with another own device', () => {
+  /** Without the answers to Ben, who begins a session with each device too. */
+  const toOwn = (server: MemoryServer, who: MessagingPerson): string[] =>
+    server.carried.filter((stanza) => stanza.includes(` to="${annaJid}"`) && stanza.includes(`sid="${who.deviceId}"`));
+
+  test('a key exchange is answered, and a long monologue, by an empty message that goes to this device alone', async () => {
+    const { server, laptop, desktop, ben } = await household();
+    const says = async (text: string): Promise<string> => {
+      const id = laptop.say(ben, text);
+      await arrived(desktop, text);
+      await until(() => laptop.store.messages.get(id)?.state === 'on-device' && !desktop.store.outbox.pending().length);
+      return server.carried.find((stanza) => stanza.includes(`id="${id}"`)) ?? '';
+    };
+    expect(await says('first')).toContain(`<key rid="${desktop.deviceId}" kex="true">`);
+    const [answer = '', ...more] = toOwn(server, desktop);
+    expect(more).toEqual([]);
+    expect(answer.match(/<key [^>]*>/g)).toEqual([`<key rid="${laptop.deviceId}">`]);
+    expect(await says('second')).toContain(`<key rid="${desktop.deviceId}">`);
+    for (let n = 0; n < 60; n += 1) await says(`${n}`);
+    const all = toOwn(server, desktop);
+    expect(all).toHaveLength(2);
+    expect(all.filter((stanza) => stanza.includes('<payload>'))).toEqual([]);
+    expect(laptop.store.conversations.list()).toHaveLength(1);
+  });
+});
+
 describe('what a device is called', () => {
   test('nothing, until its owner chooses something; then others see it, signed', async () => {
     const { server, laptop, desktop, ben } = await household();

@@ -11,6 +11,7 @@ import type { Arrival, IncomingStanza, Taking } from '../../transports/transport
 import { type AfterCommit, inTransaction, type MessagingContext, selfOf } from '../context.ts';
 import { maxDevicesKnown, type Owner } from '../devices/device-records.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
+import { ownQueue } from '../devices/recipients.ts';
 import { maxIdLength, uniqueId } from '../envelope/wire-id.ts';
 import type { SessionCare } from '../repair/session-care.ts';
 import { type DecryptedArrival, decryptFor } from './decrypt-arrival.ts';
@@ -249,8 +250,12 @@ export class Inbox {
         taking = 'refused';
       }
     }
-    if (sender.owner === 'self') return taking;
     const due = (decrypted.newSession && !answered) || decrypted.heartbeatDue;
+    if (sender.owner === 'self') {
+      // A stanza of the older format would be taken for a note to ourselves.
+      if (due && wire === 'omemo2') this.#care.answer({ contactId: ownQueue, deviceId: sid, wire }, after);
+      return taking;
+    }
     if (due) this.#care.answer({ contactId: sender.owner, deviceId: sid, wire }, after);
     this.#lookForDevice(sender.contact, sid, arrival, after);
     return taking;

@@ -10,7 +10,7 @@ import type { ContactRecord, DeviceRecord } from '../../storage/records.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from '../context.ts';
 import { lettingIn } from '../devices/device-records.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
-import { linkedDevices, serverReaches } from '../devices/recipients.ts';
+import { linkedDevices, partyOf, serverReaches } from '../devices/recipients.ts';
 import { type DeviceMail, queueForDevice } from '../sending/device-mail.ts';
 import type { Outbox } from '../sending/outbox.ts';
 import { conversationWith, insertSystemMessage } from '../timeline/conversation-timeline.ts';
@@ -26,6 +26,7 @@ const maxRequests = 200;
 const askAgain = 5 * 60_000;
 
 interface Device {
+  /** `ownQueue`: one of our own. */
   readonly contactId: ContactId;
   readonly deviceId: DeviceId;
   /** Of the session it is about. */
@@ -104,7 +105,7 @@ export class SessionCare {
   }
 
   #queue(device: Device, content: readonly Element[] | null, after: AfterCommit): boolean {
-    const contact = this.#context.store.contacts.get(device.contactId);
+    const contact = partyOf(this.#context, device.contactId);
     const record = this.#context.store.devices.get(device.contactId, device.deviceId);
     if (!contact || !record) return false;
     return queueForDevice(this.#context, this.#mail, { contact, device: record, content, wire: device.wire }, after);

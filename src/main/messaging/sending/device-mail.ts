@@ -7,7 +7,6 @@ import { type AfterCommit, type MessagingContext, selfOf } from '../context.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
 import { addressPair, contactDevices, linkedDevices } from '../devices/recipients.ts';
 import { writeEnvelope } from '../envelope/sce-envelope.ts';
-import { conversationWith } from '../timeline/conversation-timeline.ts';
 import { encryptFor } from './encrypt-for.ts';
 import type { Outbox } from './outbox.ts';
 import { noteSealed } from './seal.ts';
@@ -65,7 +64,7 @@ export function queueForDevice(
     const hint = stanza.getChild('encryption', 'urn:xmpp:eme:0');
     if (hint) stanza.remove(hint);
   }
-  const preference = conversationWith(context, contact.id).routePreference;
+  const preference = context.store.conversations.byContact(contact.id)?.routePreference ?? 'automatic';
   outbox.addSealed({ messageId, contactId: contact.id, preference }, stanza, sealed.targets, after);
   return true;
 }
