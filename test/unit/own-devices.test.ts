@@ -96,6 +96,30 @@ async function settled(server: MemoryServer): Promise<void> {
   });
 }
 
+test('what is on its way with the server is not sent to own devices once more when the contact confirms it', async () => {
+  const { server, laptop, desktop, ben } = await household();
+  const { account } = laptop;
+  if (!account) throw new Error('not signed in');
+  let acknowledge = (): void => {};
+  const acknowledged = new Promise<void>((resolve) => {
+    acknowledge = resolve;
+  });
+  laptop.account = {
+    ...account,
+    send: async (...stanza) => {
+      const outcome = await account.send(...stanza);
+      await acknowledged;
+      return outcome;
+    },
+  };
+  const id = laptop.say(ben, 'once');
+  await until(() => laptop.store.messages.get(id)?.state === 'on-device');
+  acknowledge();
+  await until(() => laptop.store.outbox.pending().length === 0);
+  expect(server.carried.filter((stanza) => stanza.includes(`id="${id}"`))).toHaveLength(1);
+  await arrived(desktop, 'once');
+});
+
 describe('the session with another own device', () => {
   /** Without the answers to Ben, who begins a session with each device too. */
   const toOwn = (server: MemoryServer, who: MessagingPerson): string[] =>

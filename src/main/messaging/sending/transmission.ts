@@ -76,6 +76,8 @@ function applyChoice(entry: OutboxEntry, reach: readonly DeviceReach[]): DeviceR
  */
 function copyForSelf(context: MessagingContext, entry: OutboxEntry, goesByServer: boolean): boolean {
   if (goesByServer || entry.row.preference === 'direct') return false;
+  // The contact's device may confirm what the server has not acknowledged yet: it is on its way to ours as well.
+  if (entry.busy.has('server')) return false;
   const account = accountOf(context);
   const waits = entry.targets.some(
     (target) => !isForContact(target) && target.state === 'waiting' && !entry.silent.has(target.deviceId),
