@@ -51,7 +51,7 @@ export function trustIn(who: MessagingPerson, whom: MessagingPerson): TrustState
   return who.store.devices.get(ownerOf(who, whom), whom.deviceId)?.trust ?? 'unknown';
 }
 
-/** The code of these devices of one person and no others. */
+/** The code of these devices of one person and no others, as the first shows it. */
 export function codeOf(...devices: readonly [MessagingPerson, ...MessagingPerson[]]): string {
   return trustUri(
     addressOf(devices[0]),
@@ -59,6 +59,7 @@ export function codeOf(...devices: readonly [MessagingPerson, ...MessagingPerson
       deviceId,
       fingerprint: context.cipher.fingerprint(selfOf(context).identityKey),
     })),
+    selfOf(devices[0].context).identityKey,
   );
 }
 

@@ -65,6 +65,12 @@ describe('reading', () => {
     expect(read(uri.replace('omemo:2', 'omemo:1'))).toBe('trust.malformed');
     expect(read(uri.replace('encryption=urn:xmpp:omemo:2;', ''))).toBe('trust.malformed');
     expect(read(uri.replace(other, other.slice(1)))).toBe('trust.malformed');
+    const key = [null, one.toLowerCase()];
+    expect(read(`${uri};omemo-sid-7=${other}`)).toEqual([benJid, [[7, other], key], [[null, other]]]);
+    expect(read(`${uri};omemo-sid-7=12`)).toBe('trust.malformed');
+    expect(read(`xmpp:${benJid}?trust-message;encryption=urn:xmpp:omemo:1;omemo-sid-7=${other}`)).toBe(
+      'trust.malformed',
+    );
   });
 
   test.each([
@@ -99,6 +105,18 @@ describe('reading', () => {
     const uri = trustUri(strange, [{ deviceId: 7, fingerprint: other }]);
     expect(uri).toBe(`xmpp:a%25b%3Fc%3Bd@bothy.test?omemo-sid-7=${other}`);
     expect(read(uri)).toEqual([strange, [[7, other]], []]);
+    const key = new Uint8Array(Buffer.from(one, 'hex'));
+    const withKey = trustUri(benJid, [{ deviceId: 7, fingerprint: other }], key);
+    const said = `trust-message;encryption=urn:xmpp:omemo:2;trust=${one.toLowerCase()}`;
+    expect(withKey).toBe(`xmpp:${benJid}?${said};omemo-sid-7=${other}`);
+    expect(read(withKey)).toEqual([
+      benJid,
+      [
+        [7, other],
+        [null, one.toLowerCase()],
+      ],
+      [],
+    ]);
   });
 });
 
@@ -167,6 +185,24 @@ describe('comparing', () => {
     ]);
   });
 
+  test('keys not seen yet are one each, however they are named, and others are told of their Ed25519 form', async () => {
+    const [a1, a2] = [await people.device(annaJid), await people.device(annaJid)];
+    const b1 = await people.device(benJid);
+    await compare(a1, a2);
+    await allVerified([a1, a2]);
+    const b2 = people.person('Ben');
+    b2.store.accounts.put({ jid: benJid, password: 'x', state: '', archiveCursor: null });
+    const code = codeOf(b2);
+    expect(code).toMatch(/trust=[0-9a-f]{64};omemo-sid-/);
+    expect((await scan(a1, code)).expected).toBe(1);
+    const about = (who: MessagingPerson): string[] =>
+      who.store.statements.about(benJid).map(({ keyId, trust }) => `${hex(keyId)} ${trust}`);
+    await until(() => about(a2).length > 0);
+    const key = `${hex(selfOf(b2.context).identityKey)} verified`;
+    expect([about(a1), about(a2)]).toEqual([[key], [key]]);
+    expect(trustIn(a1, b1)).toBe('blind');
+  });
+
   test('somebody who is no contact yet: their address is named, and their devices are verified later', async () => {
     const [a1, b1] = [await people.device(annaJid, [carlJid]), await people.device(benJid)];
     const checked = await a1.codes.check(codeOf(b1), null);
@@ -230,5 +266,10 @@ test('our own code names this device and those we verified', { timeout: 60_000 }
   expect(a1.codes.own()).toBe(codeOf(a1, a2));
   const alone = people.person('Dora');
   expect(alone.codes.own()).toBe(codeOf(alone));
-  expect(alone.codes.own()).toMatch(/^xmpp:00[0-9a-f]{64}@id\.internal\?omemo-sid-[0-9]+=[0-9a-f]{64}$/);
+  const key = hex(selfOf(alone.context).identityKey);
+  expect(alone.codes.own()).toMatch(
+    new RegExp(
+      `^xmpp:00[0-9a-f]{64}@id\\.internal\\?trust-message;encryption=urn:xmpp:omemo:2;trust=${key};omemo-sid-[0-9]+=[0-9a-f]{64}$`,
+    ),
+  );
 });

@@ -168,6 +168,7 @@ export function createOmemoCipher(
     checkBundle: (bundle) => omemo.checkBundle(bundle),
     checkLegacyBundle: omemo.readLegacyBundle,
     fingerprint: omemo.fingerprintOf,
+    identityOf: omemo.identityOfFingerprint,
 
     signLabel: (label) => omemo.signLabel(ownDevice(), label),
 

@@ -1,6 +1,7 @@
 /** What people compare (XEP-0384 §8). */
 import { toHex } from './bytes.ts';
 import { toCurve25519Public } from './primitives/ed25519.ts';
+import { toEd25519Public } from './primitives/edwards-form.ts';
 
 /**
  * 64 lower-case hex digits: the identity key (Ed25519, 32 bytes) in Curve25519 form. Keys that are no valid point have
@@ -8,4 +9,9 @@ import { toCurve25519Public } from './primitives/ed25519.ts';
  */
 export function fingerprintOf(identityKey: Uint8Array): string {
   return toHex(toCurve25519Public(identityKey) ?? identityKey);
+}
+
+/** The identity key of a fingerprint, 32 bytes each: Ed25519, sign bit 0. Null when it is the fingerprint of none. */
+export function identityOfFingerprint(fingerprint: Uint8Array): Uint8Array | null {
+  return toEd25519Public(fingerprint)?.slice() ?? null;
 }

@@ -7,7 +7,7 @@ import { checkBundle } from './bundle-check.ts';
 import { type Decrypted, decrypt, identityOf, isKeyExchange } from './decrypt.ts';
 import { signLabel, verifyLabel } from './device-label.ts';
 import { encrypt } from './encrypt.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf, identityOfFingerprint } from './fingerprint.ts';
 import { legacyBundleOf, readLegacyBundle } from './legacy-bundle.ts';
 import {
   bundleOf,
@@ -33,6 +33,7 @@ export {
   fingerprintOf,
   hasSession,
   identityOf,
+  identityOfFingerprint,
   isKeyExchange,
   legacyBundleOf,
   maintainOwnDevice,

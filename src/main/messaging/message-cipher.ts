@@ -84,4 +84,6 @@ export interface MessageCipher {
   rolledBack(): void;
   /** Lower-case hex of the identity key in Curve25519 form (XEP-0384 §8). */
   fingerprint(identityKey: Uint8Array): string;
+  /** The way back: the canonical identity key of a fingerprint, 32 bytes; null when it is none of any. */
+  identityOf(fingerprint: Uint8Array): Uint8Array | null;
 }

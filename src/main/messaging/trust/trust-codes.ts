@@ -32,18 +32,31 @@ export class TrustCodes {
     const keys = own.flatMap(({ deviceId, identityKey }) =>
       identityKey ? [{ deviceId, fingerprint: cipher.fingerprint(identityKey) }] : [],
     );
-    return trustUri(accountOf(this.#context)?.jid ?? self.xid, keys);
+    return trustUri(accountOf(this.#context)?.jid ?? self.xid, keys, self.identityKey);
   }
 
   /** Compares a code with what is known. `of`: whose it must be. */
   async check(uri: string, of: ContactId | null): Promise<Result<TrustUriCheck>> {
-    const code = readTrustUri(uri);
-    if (!code.ok) return code;
-    const owner = this.#ownerOf(code.value, of);
+    const read = readTrustUri(uri);
+    if (!read.ok) return read;
+    const code = this.#asBundlesShow(read.value);
+    const owner = this.#ownerOf(code, of);
     if (!owner.ok) return owner;
-    if (!owner.value) return this.#rememberForLater(code.value);
-    await this.#fetchNamed(owner.value, code.value);
-    return inTransaction(this.#context, (after) => this.#compare(code.value, of, after));
+    if (!owner.value) return this.#rememberForLater(code);
+    await this.#fetchNamed(owner.value, code);
+    return inTransaction(this.#context, (after) => this.#compare(code, of, after));
+  }
+
+  /** In the form that others are told of keys in, also of those never seen; a key that is named both ways is one. */
+  #asBundlesShow(code: TrustCode): TrustCode {
+    const { cipher } = this.#context;
+    const trusted: NamedKey[] = [];
+    for (const { deviceId, keyId: written } of code.trusted) {
+      const keyId = deviceId === null ? written : (cipher.identityOf(written) ?? written);
+      const isNamed = (other: NamedKey): boolean => isKeyOf(this.#context, keyId, other.keyId);
+      if (deviceId !== null || !trusted.some(isNamed)) trusted.push({ deviceId, keyId });
+    }
+    return { ...code, trusted };
   }
 
   /** Null: nobody we know. Who is known under another kind of address is recognised by a key. */
