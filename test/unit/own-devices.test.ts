@@ -144,6 +144,40 @@ describe('the session with another own device', () => {
     expect(all.filter((stanza) => stanza.includes('<payload>'))).toEqual([]);
     expect(laptop.store.conversations.list()).toHaveLength(1);
   });
+
+  test('is renewed when a copy cannot be read, so that the next one is; once a day', async () => {
+    const { server, laptop, desktop, ben } = await household();
+    laptop.say(ben, 'first');
+    await arrived(desktop, 'first');
+    await until(() => laptop.store.outbox.pending().length + desktop.store.outbox.pending().length === 0);
+    let spoilt = 0;
+    const spoil = (stanza: string): string =>
+      stanza.replace(new RegExp(`(<key rid="${desktop.deviceId}"[^>]*>[^<]{60})(.)`), (_, before, one) => {
+        spoilt += 1;
+        return before + (one === 'A' ? 'B' : 'A');
+      });
+    const exchanges = (): string[] => toOwn(server, desktop).filter((stanza) => stanza.includes('kex="true"'));
+    const loses = async (text: string): Promise<void> => {
+      server.change = (stanza) => (stanza.includes(`sid="${laptop.deviceId}"`) ? spoil(stanza) : stanza);
+      const before = spoilt;
+      laptop.say(ben, text);
+      await until(() => spoilt > before && ben.told.some(({ body }) => body === text));
+      server.change = (stanza) => stanza;
+    };
+    await loses('not on the desktop');
+    await until(() => exchanges().length === 1 && desktop.store.outbox.pending().length === 0);
+    laptop.say(ben, 'on the desktop');
+    await arrived(desktop, 'on the desktop');
+    await loses('not there either');
+    laptop.say(ben, 'the last');
+    await arrived(desktop, 'the last');
+    expect(exchanges()).toHaveLength(1);
+    expect(desktop.history(ben).map(({ kind, body }) => `${kind} ${body}`)).toEqual([
+      'text first',
+      'text on the desktop',
+      'text the last',
+    ]);
+  });
 });
 
 describe('what a device is called', () => {

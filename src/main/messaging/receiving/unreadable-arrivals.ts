@@ -5,7 +5,7 @@ import type { MessageId } from '../../../shared/model.ts';
 import type { Arrival, Taking } from '../../transports/transport.ts';
 import type { AfterCommit, MessagingContext } from '../context.ts';
 import { lettingIn } from '../devices/device-records.ts';
-import { linkedDevices } from '../devices/recipients.ts';
+import { linkedDevices, ownQueue } from '../devices/recipients.ts';
 import { maxIdLength } from '../envelope/wire-id.ts';
 import type { SessionCare } from '../repair/session-care.ts';
 import { conversationWith, latestOf } from '../timeline/conversation-timeline.ts';
@@ -58,8 +58,10 @@ export class UnreadableArrivals {
       const shown = this.show({ stanza, arrival, sender }, sid, id, error, next, after);
       if (shown && (next === 'asked' || next === 'perhaps')) lost = id;
     }
-    if (sender.owner !== 'self' && error.code !== 'encryption.not-for-us') {
-      this.#care.broken({ contactId: sender.owner, deviceId: sid, wire }, lost, after);
+    if (error.code !== 'encryption.not-for-us') {
+      // Our own devices have no conversation to say it in, but the next copy should be readable.
+      const contactId = sender.owner === 'self' ? ownQueue : sender.owner;
+      this.#care.broken({ contactId, deviceId: sid, wire }, lost, after);
     }
     return mayHelp ? 'unreadable' : 'refused';
   }

@@ -10,7 +10,7 @@ import type { ContactRecord, DeviceRecord } from '../../storage/records.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from '../context.ts';
 import { lettingIn } from '../devices/device-records.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
-import { linkedDevices, partyOf, serverReaches } from '../devices/recipients.ts';
+import { linkedDevices, ownQueue, partyOf, serverReaches } from '../devices/recipients.ts';
 import { type DeviceMail, queueForDevice } from '../sending/device-mail.ts';
 import type { Outbox } from '../sending/outbox.ts';
 import { conversationWith, insertSystemMessage } from '../timeline/conversation-timeline.ts';
@@ -195,8 +195,11 @@ export class SessionCare {
   async #renew(device: Device, mark: string): Promise<void> {
     const contact = this.#reachable(device);
     const { contactId, deviceId, wire } = device;
-    if (!contact || this.#mail.directory.bundles.recentlyFailed(contactId, deviceId)) return;
-    const bundle = await this.#mail.directory.fetchBundle(contactId, contact, deviceId, wire);
+    const isOwn = contactId === ownQueue;
+    // To our own devices nothing goes in the older format alone.
+    if (!contact || (isOwn && wire !== 'omemo2')) return;
+    if (this.#mail.directory.bundles.recentlyFailed(contactId, deviceId)) return;
+    const bundle = await this.#mail.directory.fetchBundle(contactId, isOwn ? null : contact, deviceId, wire);
     if (!bundle.ok) return;
     const { cipher, store } = this.#context;
     inTransaction(this.#context, (after) => {
@@ -206,6 +209,7 @@ export class SessionCare {
       if (!this.#queue(device, this.#questions(device, record), after)) return;
       this.#ask(device, after);
       store.settings.setValue(mark, String(this.#context.now()));
+      if (isOwn) return;
       const what = `The secure connection with a device of ${contact.name} was renewed.`;
       const { id } = conversationWith(this.#context, contactId);
       insertSystemMessage(this.#context, after, id, 'info', what, { owner: contactId, deviceId });
@@ -240,7 +244,7 @@ export class SessionCare {
   }
 
   #reachable({ contactId, deviceId }: Device): ContactRecord | null {
-    const contact = this.#context.store.contacts.get(contactId);
+    const contact = partyOf(this.#context, contactId);
     if (!contact || contact.subscription === 'pending-in') return null;
     const linked = linkedDevices(this.#context, contact).has(deviceId);
     return linked || serverReaches(this.#context, contact.jid) ? contact : null;
