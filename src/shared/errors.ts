@@ -78,6 +78,9 @@ export type ErrorCode =
   | 'trust.not-a-contact'
   | 'trust.this-device'
   | 'link.not-allowed'
+  | 'link.malformed'
+  | 'link.group'
+  | 'link.not-claimed'
   | 'host.unsupported'
   | 'internal';
 

@@ -183,6 +183,26 @@ export interface Settings {
   readonly blindTrust: boolean;
 }
 
+/** An `xmpp:` link that waits to be shown: opened by the system, or in a message. It has done nothing yet. */
+export interface OpenedLink {
+  readonly id: string;
+  /** The conversation one of whose messages held it; `outside`: a web page, a mail, another app, nobody knows. */
+  readonly from: ConversationId | 'outside';
+  readonly target: LinkTarget;
+}
+
+/** What it is about. Addresses are in their normal form; everything is only what whoever made the link proposes. */
+export type LinkTarget =
+  /** Keys of somebody's devices. */
+  | { readonly kind: 'trust'; readonly link: string; readonly address: Address }
+  | { readonly kind: 'invitation'; readonly link: string }
+  /** Somebody to write to; `name`: what to call them, null for none; `body`: what to say, empty for nothing. */
+  | { readonly kind: 'person'; readonly address: Address; readonly name: string | null; readonly body: string }
+  | { readonly kind: 'refused'; readonly error: AppError };
+
+/** Which app the system opens `xmpp:` links with. `unknown`: it cannot be asked, or nothing can be changed there. */
+export type LinkHandler = 'bothy' | 'another' | 'unknown';
+
 export interface Invitation {
   /** `xmpp:<XID>?…` link, also the content of the QR code. */
   readonly link: string;

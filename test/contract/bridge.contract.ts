@@ -73,6 +73,23 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
       expect(await code(subject.bridge.call('profile.unlock', { passphrase }))).toBe('profile.not-ready');
     });
 
+    test('an xmpp: link waits, before there is a profile, too, and does nothing', async () => {
+      const url = 'xmpp:Juliet@Example.org?message;body=Hi';
+      expect(await value(subject.bridge.call('links.waiting', {}))).toEqual([]);
+      expect(await value(subject.bridge.call('links.open', { url }))).toBeNull();
+      await told((event) => event.type === 'links' && event.links.length === 1);
+      const [link] = await value(subject.bridge.call('links.waiting', {}));
+      expect(link).toMatchObject({
+        from: 'outside',
+        target: { kind: 'person', address: 'juliet@example.org', body: 'Hi' },
+      });
+      await value(subject.bridge.call('links.taken', { id: link?.id ?? '' }));
+      expect(await value(subject.bridge.call('links.waiting', {}))).toEqual([]);
+      // Nothing that is only tried out stands in the system's register.
+      expect(await value(subject.bridge.call('links.handler', {}))).toBe('unknown');
+      expect(await code(subject.bridge.call('links.claim', {}))).toBe('link.not-claimed');
+    });
+
     test('makes a profile once, and tells that it is ready', async () => {
       const { needsPassphrase } = await value(subject.bridge.call('app.status', {}));
       if (needsPassphrase) {
@@ -113,6 +130,9 @@ export function bridgeContract(host: string, open: () => Promise<BridgeUnderTest
             'devices.ofSelf',
             'trust.ownUri',
             'settings.get',
+            'links.waiting',
+            'links.handler',
+            'links.claim',
           ].includes(name),
       );
       for (const name of needing)

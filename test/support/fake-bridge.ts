@@ -1,4 +1,5 @@
 /** A scripted, in-memory application for tests of the window alone. Never part of the product. */
+
 import type {
   Bridge,
   BridgeEvent,
@@ -18,8 +19,11 @@ import type {
   ConversationId,
   Device,
   DeviceRef,
+  LinkHandler,
+  LinkTarget,
   Message,
   MessageId,
+  OpenedLink,
   Settings,
 } from '../../src/shared/model.ts';
 import { deviceRef } from '../../src/shared/model.ts';
@@ -31,6 +35,7 @@ export interface FakeData {
   messages: Message[];
   settings: Settings;
   ownDevices: Device[];
+  linkHandler?: LinkHandler;
 }
 
 type Handlers = { [C in CommandName]: (args: CommandArguments<C>) => Result<CommandValue<C>> };
@@ -45,6 +50,7 @@ export class FakeBridge implements Bridge {
   readonly #listeners = new Set<(event: BridgeEvent) => void>();
   readonly #failures = new Map<CommandName, AppError[]>();
   #sequence = 1_000_000;
+  #links: OpenedLink[] = [];
 
   constructor(data: FakeData) {
     this.data = data;
@@ -71,6 +77,16 @@ export class FakeBridge implements Bridge {
   /** The next call of this command fails like this. */
   failNext(command: CommandName, error: AppError): void {
     this.#failures.set(command, [...(this.#failures.get(command) ?? []), error]);
+  }
+
+  /** A link was opened. What it is about, the test has read as the application does. */
+  openLink(target: LinkTarget, from: OpenedLink['from']): void {
+    this.#setLinks([...this.#links, { id: crypto.randomUUID(), from, target }]);
+  }
+
+  #setLinks(links: OpenedLink[]): void {
+    this.#links = links;
+    this.emit({ type: 'links', links });
   }
 
   setStatus(change: Partial<AppStatus>): void {
@@ -417,6 +433,16 @@ export class FakeBridge implements Bridge {
       return value(this.data.settings);
     },
     'links.open': () => value(null),
+    'links.handler': () => value(this.data.linkHandler ?? 'another'),
+    'links.claim': () => {
+      this.data.linkHandler = 'bothy';
+      return value(this.data.linkHandler);
+    },
+    'links.waiting': () => value(this.#links),
+    'links.taken': ({ id }) => {
+      this.#setLinks(this.#links.filter((link) => link.id !== id));
+      return value(null);
+    },
   };
 }
 

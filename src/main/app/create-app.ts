@@ -11,11 +11,12 @@ import { openStepMarker } from '../storage/step-marker.ts';
 import type { XmppTransportOptions } from '../transports/xmpp/types.ts';
 import { cleanName } from './clean-name.ts';
 import type { Handlers } from './commands/command-types.ts';
-import { linkCommands } from './commands/settings-commands.ts';
+import { type LinkCommand, linkCommands } from './commands/link-commands.ts';
 import { EventHub } from './event-hub.ts';
 import type { NearbyOptions } from './nearby.ts';
 import { nearbyOff } from './nearby-off.ts';
 import { makeSelf } from './new-self.ts';
+import { OpenedLinks } from './opened-links.ts';
 import type { Ports } from './ports.ts';
 import {
   findProfile,
@@ -45,12 +46,14 @@ export interface AppOptions {
 export interface App extends Bridge {
   /** The computer woke or the network changed. */
   nudge(): void;
+  /** The system handed over an `xmpp:` link. It waits until a window shows it; nothing is done by it. */
+  openLink(link: string): void;
   /** Ends everything cleanly and closes the database. */
   close(): Promise<void>;
 }
 
 type Phase = AppStatus['phase'];
-type ProfileCommand = 'app.status' | 'app.dismissNotice' | 'profile.create' | 'profile.unlock' | 'links.open';
+type ProfileCommand = 'app.status' | 'app.dismissNotice' | 'profile.create' | 'profile.unlock';
 
 /** Both networks and all that talks over them: the larger part of the program, needed once a profile is open. */
 const loadProfileCode = (): Promise<typeof import('./start-profile.ts')> => import('./start-profile.ts');
@@ -65,19 +68,23 @@ export async function createApp(options: AppOptions): Promise<App> {
 class Application implements App {
   readonly #options: AppOptions;
   readonly #hub = new EventHub();
+  readonly #links: OpenedLinks;
+  readonly #linkHandlers: Handlers<LinkCommand>;
   #phase: Phase = 'starting';
   #error: AppError | null = null;
   #notices: readonly Notice[] = [];
   #profile: RunningProfile | null = null;
   /** Open, but nobody's yet. */
   #empty: OpenedProfile | null = null;
-  #profileHandlers: Handlers<Exclude<CommandName, ProfileCommand>> | null = null;
+  #profileHandlers: Handlers<Exclude<CommandName, ProfileCommand | LinkCommand>> | null = null;
   /** Creating and unlocking happen once, whoever asks how often. */
   #opening: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: AppOptions) {
     this.#options = options;
+    this.#links = new OpenedLinks(options.ports.clock, (links) => this.#hub.emit({ type: 'links', links }));
+    this.#linkHandlers = linkCommands(options.ports, this.#links);
   }
 
   async begin(): Promise<void> {
@@ -96,7 +103,11 @@ class Application implements App {
     if (!checked.ok) return checked;
     if (this.#closed) return fail('profile.not-ready', 'Bothy is closing.');
     try {
-      const handlers: Partial<Handlers<CommandName>> = { ...this.#profileHandlers, ...this.#handlers };
+      const handlers: Partial<Handlers<CommandName>> = {
+        ...this.#profileHandlers,
+        ...this.#linkHandlers,
+        ...this.#handlers,
+      };
       const handler: Handlers<C>[C] | undefined = handlers[command];
       if (handler) return await handler(checked.value);
       return fail('profile.not-ready', 'The profile is not open yet.', 'Create or unlock it first.');
@@ -111,6 +122,10 @@ class Application implements App {
 
   nudge(): void {
     this.#profile?.nudge();
+  }
+
+  openLink(link: string): void {
+    if (!this.#closed) this.#links.open(link, 'outside');
   }
 
   async close(): Promise<void> {
@@ -141,7 +156,6 @@ class Application implements App {
     },
     'profile.create': ({ name, passphrase }) => this.#once(() => this.#create(name, passphrase ?? null)),
     'profile.unlock': ({ passphrase }) => this.#once(() => this.#unlock(passphrase)),
-    'links.open': (args) => linkCommands(this.#options.ports)['links.open'](args),
   };
 
   #once<T>(work: () => Promise<T>): Promise<T> {

@@ -32,6 +32,13 @@ export interface LinkOpener {
   open(url: URL): Promise<void>;
 }
 
+/** The system's own register of which app opens `xmpp:` links. */
+export interface LinkRegistry {
+  isOurs(): boolean;
+  /** Only when the person asked for it. False: the system did not take it. */
+  claim(): boolean;
+}
+
 /**
  * Named points at which a fault test kills the process; a no-op in every host but stdio under test.
  * The names are in `crash-points.ts`.
@@ -44,5 +51,7 @@ export interface Ports {
   readonly notifier: Notifier;
   readonly logger: Logger;
   readonly links: LinkOpener;
+  /** Missing where there is none, or nothing that could stand in it. */
+  readonly linkRegistry?: LinkRegistry;
   readonly crashPoint: CrashPoint;
 }

@@ -7,6 +7,7 @@ import type {
   Conversation,
   ConversationId,
   Device,
+  OpenedLink,
   Settings,
 } from '../../shared/model.ts';
 import { applyMessage, type Timeline, withoutMessage } from './timeline.ts';
@@ -19,6 +20,8 @@ export interface WindowState {
   readonly settings: Settings;
   /** Devices of the person's own account, this one among them. */
   readonly ownDevices: readonly Device[];
+  /** `xmpp:` links that wait to be shown. */
+  readonly openedLinks: readonly OpenedLink[];
   /** Conversations whose history has been opened in this window. */
   readonly timelines: ReadonlyMap<ConversationId, Timeline>;
   /** Contacts, conversations, settings and own devices have been read once. */
@@ -31,6 +34,7 @@ export const initialState: WindowState = {
   conversations: new Map(),
   settings: { theme: 'system', sendReadMarkers: true, notifications: 'name', blindTrust: true },
   ownDevices: [],
+  openedLinks: [],
   timelines: new Map(),
   listsLoaded: false,
 };
@@ -51,6 +55,8 @@ export function applyEvent(state: WindowState, event: BridgeEvent): WindowState 
       return { ...state, status: event.status };
     case 'settings':
       return { ...state, settings: event.settings };
+    case 'links':
+      return { ...state, openedLinks: event.links };
     case 'own-devices':
       return { ...state, ownDevices: event.devices };
     case 'contact':

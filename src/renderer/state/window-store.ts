@@ -47,6 +47,9 @@ export class WindowStore {
     void this.#bridge.call('app.status', {}).then((result) => {
       if (result.ok) this.apply({ type: 'status', status: result.value });
     });
+    void this.#bridge.call('links.waiting', {}).then((result) => {
+      if (result.ok) this.apply({ type: 'links', links: result.value });
+    });
     return stop;
   }
 

@@ -9,8 +9,10 @@ import type {
   Device,
   DeviceRef,
   Invitation,
+  LinkHandler,
   Message,
   MessageId,
+  OpenedLink,
   Settings,
   TrustUriCheck,
 } from '../model.ts';
@@ -91,8 +93,18 @@ export interface Commands {
   'trust.checkUri': [{ uri: string; contactId?: ContactId }, TrustUriCheck];
   'settings.get': [Nothing, Settings];
   'settings.set': [{ settings: Partial<Settings> }, Settings];
-  /** http(s) only; the host asks the person first. */
-  'links.open': [{ url: string }, null];
+  /**
+   * http(s): opens in the browser, after the host asked the person. `xmpp:`: is one of those that wait (`links.waiting`),
+   * whether the profile is open or not. `conversationId`: one of its messages holds the link.
+   */
+  'links.open': [{ url: string; conversationId?: ConversationId }, null];
+  /** `xmpp:` links that were opened, and have not been shown yet. */
+  'links.waiting': [Nothing, readonly OpenedLink[]];
+  /** This one is shown now, and waits no longer. */
+  'links.taken': [{ id: string }, null];
+  'links.handler': [Nothing, LinkHandler];
+  /** The person wants the system to open `xmpp:` links here, whichever app did so before. */
+  'links.claim': [Nothing, LinkHandler];
 }
 
 export type CommandName = keyof Commands;
@@ -110,7 +122,9 @@ export type BridgeEvent =
   | { readonly type: 'message'; readonly message: Message }
   | { readonly type: 'message-removed'; readonly conversationId: ConversationId; readonly messageId: MessageId }
   | { readonly type: 'own-devices'; readonly devices: readonly Device[] }
-  | { readonly type: 'settings'; readonly settings: Settings };
+  | { readonly type: 'settings'; readonly settings: Settings }
+  /** All that wait now. */
+  | { readonly type: 'links'; readonly links: readonly OpenedLink[] };
 
 export interface Bridge {
   call<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<Result<CommandValue<C>>>;

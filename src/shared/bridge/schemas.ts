@@ -95,7 +95,11 @@ const schemas = {
       blindTrust: v.exactOptional(v.boolean()),
     }),
   }),
-  'links.open': v.strictObject({ url: line(8000) }),
+  'links.open': v.strictObject({ url: line(8000), conversationId: v.exactOptional(conversationId) }),
+  'links.waiting': nothing,
+  'links.taken': v.strictObject({ id: localId }),
+  'links.handler': nothing,
+  'links.claim': nothing,
 } satisfies { [C in CommandName]: v.GenericSchema<unknown, CommandArguments<C>> };
 
 export const commandNames = Object.keys(schemas) as CommandName[];

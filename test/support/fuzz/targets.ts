@@ -1,5 +1,6 @@
 /** Every decoder that reads what others wrote. */
 import { encryptionTargets } from './encryption-targets.ts';
+import { linkTargets } from './link-targets.ts';
 import { otherTargets } from './other-targets.ts';
 import type { FuzzTarget } from './run-target.ts';
 import { stanzaTargets } from './stanza-targets.ts';
@@ -12,4 +13,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...stanzaTargets,
   ...otherTargets,
   ...trustTargets,
+  ...linkTargets,
 ];

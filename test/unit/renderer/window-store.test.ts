@@ -40,6 +40,7 @@ describe('the window’s store', () => {
       'contacts.list',
       'conversations.list',
       'devices.ofSelf',
+      'links.waiting',
       'settings.get',
     ]);
   });
@@ -64,7 +65,7 @@ describe('the window’s store', () => {
     const store = new WindowStore(fake);
     store.start();
     await until(store, () => store.getState().status !== null);
-    expect(fake.calls.map((call) => call.command)).toEqual(['app.status']);
+    expect(fake.calls.map((call) => call.command)).toEqual(['app.status', 'links.waiting']);
     await store.call('profile.unlock', { passphrase: 'x' });
     await until(store, () => store.getState().listsLoaded);
     expect(store.getState().contacts.size).toBe(8);

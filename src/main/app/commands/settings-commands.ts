@@ -1,8 +1,7 @@
-/** Commands about settings, the person's own name, and links. */
+/** Commands about settings and the person's own name. */
 import { fail, ok } from '../../../shared/errors.ts';
 import { cleanName } from '../clean-name.ts';
 import type { EventHub } from '../event-hub.ts';
-import type { Ports } from '../ports.ts';
 import type { RunningProfile } from '../running-profile.ts';
 import type { Handlers } from './command-types.ts';
 
@@ -28,20 +27,6 @@ export function settingsCommands(
       hub.emit({ type: 'settings', settings });
       if (settings.blindTrust !== before.blindTrust) profile.trustPolicyChanged();
       return ok(settings);
-    },
-  };
-}
-
-/** http(s) only, and only after the host asked the person. */
-export function linkCommands(ports: Ports): Handlers<'links.open'> {
-  return {
-    async 'links.open'({ url }) {
-      const parsed = URL.canParse(url) ? new URL(url) : null;
-      if (!parsed || (parsed.protocol !== 'https:' && parsed.protocol !== 'http:')) {
-        return fail('link.not-allowed', 'Only web links can be opened.');
-      }
-      await ports.links.open(parsed);
-      return ok(null);
     },
   };
 }

@@ -7,11 +7,11 @@
 import { fail, ok, type Result } from '../../../shared/errors.ts';
 import { parseJid } from '../../../shared/jid.ts';
 import type { Address, DeviceId } from '../../../shared/model.ts';
+import { parseXmppUri, type XmppUriPair } from '../../../shared/xmpp-uri.ts';
 import { omemoNamespace } from '../envelope/omemo-stanza.ts';
 
 /** More than one person has devices, and than fits into a picture. */
 const maxKeys = 100;
-const maxLength = 8_000;
 const sid = /^omemo-sid-([1-9][0-9]{0,9})$/;
 
 export interface NamedKey {
@@ -44,19 +44,11 @@ export function trustUri(
 
 /** `trust.malformed`: not a link with keys. Unknown parameters are ignored, known ones must be whole. */
 export function readTrustUri(text: string): Result<TrustCode> {
-  const uri = text.trim();
-  const scheme = /^xmpp:/i.exec(uri)?.[0];
-  const question = uri.indexOf('?');
-  if (uri.length > maxLength || !scheme || question < 0) return notACode();
-  const written = decoded(uri.slice(scheme.length, question));
-  const jid = written === null ? null : parseJid(written);
-  const pairs = uri
-    .slice(question + 1)
-    .replace(/#.*$/s, '')
-    .split(/[;&]/)
-    .map(pairOf);
-  if (!jid?.ok || jid.value.local === null || jid.value.resource !== null) return notACode();
+  const uri = parseXmppUri(text);
+  const jid = uri === null ? null : parseJid(uri.address);
+  if (!uri || !jid?.ok || jid.value.local === null || jid.value.resource !== null) return notACode();
   const address = jid.value.bare as Address;
+  const { pairs } = uri;
   const named = fingerprints(pairs);
   const said = pairs[0]?.name === 'trust-message' ? keysOfTrustMessage(pairs) : nothing;
   if (!named || !said) return notACode();
@@ -65,22 +57,11 @@ export function readTrustUri(text: string): Result<TrustCode> {
   return count === 0 || count > maxKeys ? notACode() : ok({ address, trusted, distrusted: said.distrusted });
 }
 
-interface Pair {
-  readonly name: string;
-  readonly value: string | null;
-}
-
-function pairOf(text: string): Pair {
-  const equals = text.indexOf('=');
-  const name = decoded(equals < 0 ? text : text.slice(0, equals)) ?? '';
-  return { name: name.toLowerCase(), value: equals < 0 ? '' : decoded(text.slice(equals + 1)) };
-}
-
 type Keys = Omit<TrustCode, 'address'>;
 
 const nothing: Keys = { trusted: [], distrusted: [] };
 
-function fingerprints(pairs: readonly Pair[]): NamedKey[] | null {
+function fingerprints(pairs: readonly XmppUriPair[]): NamedKey[] | null {
   const trusted = new Map<DeviceId, NamedKey>();
   for (const { name, value } of pairs) {
     if (!name.startsWith('omemo-sid-')) continue;
@@ -95,7 +76,7 @@ function fingerprints(pairs: readonly Pair[]): NamedKey[] | null {
 }
 
 /** XEP-0434 §9.1: the encryption first, then the keys. */
-function keysOfTrustMessage([, encryption, ...pairs]: readonly Pair[]): Keys | null {
+function keysOfTrustMessage([, encryption, ...pairs]: readonly XmppUriPair[]): Keys | null {
   if (encryption?.name !== 'encryption' || encryption.value !== omemoNamespace) return null;
   const trusted: NamedKey[] = [];
   const distrusted: NamedKey[] = [];
@@ -116,14 +97,6 @@ function keyOf(text: string | null): Uint8Array | null {
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
-}
-
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }
 
 function notACode(): Result<never> {
