@@ -6,7 +6,10 @@ import { useMessageAnnouncements } from './features/chat/use-message-announcemen
 import { Banners } from './features/conversations/banners.tsx';
 import { Palette } from './features/conversations/palette.tsx';
 import { Sidebar } from './features/conversations/sidebar.tsx';
+import { LinkWaits } from './features/links/link-waits.tsx';
+import { useOpenedLinks } from './features/links/use-opened-links.ts';
 import { conversations as words } from './i18n/conversations.ts';
+import { links } from './i18n/links.ts';
 import { type DialogPlace, NavigationContext, navigate, nowhere } from './state/navigation.ts';
 import { useConversation, useStatus, useWindow } from './state/use-window.ts';
 import { EmptyState } from './ui/empty-state.tsx';
@@ -15,12 +18,14 @@ import './main-window.css';
 // Not needed for the first sight of the window: read when it is idle, so that they still open at once.
 const parts = {
   addContact: () => import('./features/contacts/add-contact.tsx'),
+  linkProblem: () => import('./features/links/link-problem.tsx'),
   personPane: () => import('./features/contacts/person-pane.tsx'),
   settings: () => import('./features/settings/settings.tsx'),
   trustLink: () => import('./features/trust/trust-link-dialog.tsx'),
   verify: () => import('./features/trust/verify-dialog.tsx'),
 };
 const AddContact = lazy(async () => ({ default: (await parts.addContact()).AddContact }));
+const LinkProblem = lazy(async () => ({ default: (await parts.linkProblem()).LinkProblem }));
 const PersonPane = lazy(async () => ({ default: (await parts.personPane()).PersonPane }));
 const Settings = lazy(async () => ({ default: (await parts.settings()).Settings }));
 const TrustLinkDialog = lazy(async () => ({ default: (await parts.trustLink()).TrustLinkDialog }));
@@ -35,6 +40,7 @@ export function MainWindow() {
   const hasConversations = useWindow((state) => state.conversations.size > 0);
   const hasAccount = useStatus().account !== null;
   useMessageAnnouncements();
+  const linkWaits = useOpenedLinks(place, go);
 
   useEffect(() => {
     const idle = requestIdleCallback(() => void Promise.all(Object.values(parts).map((read) => read())));
@@ -91,6 +97,7 @@ export function MainWindow() {
       <Suspense>
         <CurrentDialog dialog={place.dialog} onClose={closeDialog} />
       </Suspense>
+      {linkWaits ? <LinkWaits text={links.waiting} /> : null}
     </NavigationContext>
   );
 }
@@ -100,11 +107,21 @@ function CurrentDialog({ dialog, onClose }: { dialog: DialogPlace | null; onClos
     case 'settings':
       return <Settings key={dialog.page ?? 'all'} page={dialog.page ?? null} onClose={onClose} />;
     case 'add-contact':
-      return <AddContact key={dialog.link ?? ''} link={dialog.link ?? null} onClose={onClose} />;
+      return (
+        <AddContact
+          key={dialog.link ?? dialog.person?.address ?? ''}
+          link={dialog.link ?? null}
+          person={dialog.person ?? null}
+          byLink={dialog.byLink === true}
+          onClose={onClose}
+        />
+      );
     case 'verify':
       return <VerifyDialog owner={dialog.owner} device={dialog.device ?? null} onClose={onClose} />;
     case 'trust-link':
-      return <TrustLinkDialog link={dialog.link} onClose={onClose} />;
+      return <TrustLinkDialog key={dialog.link} place={dialog} onClose={onClose} />;
+    case 'link-problem':
+      return <LinkProblem what={dialog.what} action={dialog.action} onClose={onClose} />;
     case 'palette':
       return <Palette onClose={onClose} />;
     case undefined:

@@ -32,6 +32,10 @@ export const settings = {
   notifyFull: 'Name and message',
   notifyName: 'Name only',
   notifyNone: 'None',
+  links: 'Links',
+  linksHere: 'Links to people (xmpp:) open in Bothy.',
+  linksElsewhere: 'Links to people (xmpp:) open in another app, or in none.',
+  linksClaim: 'Open them in Bothy',
   devices: 'Your devices',
   about: (version: string) => `Bothy ${version}`,
 } as const;

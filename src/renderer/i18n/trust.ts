@@ -118,6 +118,15 @@ export const trust = {
     from: (name: string) => `The link names devices of ${name}.`,
     yourself: 'your own account',
     onlyIf: 'Go on only if you got this link from them in person, or in a way that nobody else could have changed.',
+    outside: 'Anyone could have made this link.',
+    outsideText:
+      'It was opened outside this window: on a web page, in a mail, by another app. It is worth only what that way is worth.',
+    conversation: 'This link proves nothing by itself.',
+    conversationText: (name: string) =>
+      `It was in your conversation with ${name}. Whoever could sit in between there could have changed it, too.`,
+    outcome:
+      'If you go on, devices with these keys are verified, and a device known under another key gets nothing any more.',
+    inPerson: 'Verify in another way',
     check: 'Verify with this link',
     add: 'Add and verify',
     inviteFirst: 'They have no server address: ask them for an invitation first.',

@@ -18,6 +18,14 @@ describe('links in a message', () => {
     ]);
   });
 
+  it('may lead to people, too', () => {
+    expect(links('Ask (xmpp:juliet@example.net) or xmpp:o%27brien@example.net?message;body=Hi%21.')).toEqual([
+      'xmpp:juliet@example.net',
+      'xmpp:o%27brien@example.net?message;body=Hi%21',
+    ]);
+    expect(links(`xmpp:juliet@example.net?body=${'a'.repeat(9000)} xmpp:%zz`)).toEqual([]);
+  });
+
   it('loses and adds nothing', () => {
     for (const text of ['', 'plain', 'a https://x.example b', 'https://x.example', 'x https://y.example/?q=1#f, z']) {
       expect(
@@ -29,7 +37,9 @@ describe('links in a message', () => {
   });
 
   it('knows no other schemes, and none that pretend to be elsewhere', () => {
-    expect(links('javascript:alert(1) file:///etc/passwd xmpp:a@b data:text/html,x ftp://a.example')).toEqual([]);
+    expect(links('javascript:alert(1) file:///etc/passwd data:text/html,x ftp://a.example xmpp: bothy://app')).toEqual(
+      [],
+    );
     expect(links('https://bank.example@evil.example/')).toEqual([]);
     expect(links('https:// https://. http://')).toEqual([]);
   });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lockOf } from '../../../src/renderer/features/chat/lock.ts';
 import { effectiveTrust, standingOf, waitingForCheck } from '../../../src/renderer/features/devices/device-standing.ts';
-import { linkKind } from '../../../src/renderer/features/trust/trust-link.ts';
 import type { Contact, ContactId, Conversation, Device, Encryption } from '../../../src/shared/model.ts';
 import { fakeDevice } from '../../support/fake-bridge.ts';
 import { scenarios } from '../../support/fake-scenarios.ts';
@@ -75,35 +74,5 @@ describe('what a device gets', () => {
     const { contacts } = scenarios.trust();
     const waiting = (id: string) => waitingForCheck(contacts.find((contact) => contact.id === id)).length;
     expect([waiting('laurence'), waiting('juliet'), waiting('nurse'), waiting('benvolio')]).toEqual([2, 1, 0, 0]);
-  });
-});
-
-describe('a text that was scanned or pasted', () => {
-  const key = 'ab'.repeat(32);
-  it.each([
-    [`xmpp:juliet@example.net?omemo-sid-11=${key}`, 'trust', 'juliet@example.net'],
-    [`  XMPP:juliet@example.net?omemo-sid-11=${key};omemo-sid-12=${key}\n`, 'trust', 'juliet@example.net'],
-    [`xmpp:juliet@example.net?message;omemo-sid-11=${key}`, 'trust', 'juliet@example.net'],
-    [`xmpp:o%27brien@example.net?omemo-sid-11=${key}`, 'trust', 'o’brien@example.net'.replace('’', "'")],
-    [`xmpp:00${'a1'.repeat(32)}@id.internal?omemo-sid-7=${key}`, 'trust', `00${'a1'.repeat(32)}@id.internal`],
-    [`xmpp:juliet@example.net?trust-message;encryption=urn:xmpp:omemo:2;trust=${key}`, 'trust', 'juliet@example.net'],
-    ['xmpp:juliet@example.net', 'address', 'juliet@example.net'],
-    ['xmpp:juliet@example.net?message', 'address', 'juliet@example.net'],
-  ])('%s', (text, kind, address) => {
-    expect(linkKind(text)).toMatchObject({ kind, address });
-  });
-
-  it('may be an invitation, or something else', () => {
-    expect(linkKind('xmpp:00aa@id.internal?bothy-invite;secret=x;expires=1').kind).toBe('invitation');
-    for (const text of [
-      '',
-      'https://example.org/?omemo-sid-1=2',
-      'juliet@example.net',
-      'xmpp:',
-      'xmpp:%E0%A4%A?x',
-      'a b',
-    ]) {
-      expect(linkKind(text).kind, text).toBe('other');
-    }
   });
 });

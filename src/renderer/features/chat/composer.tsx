@@ -1,6 +1,6 @@
 /** Where one writes. The hint line says where the next message goes and what protects it. */
 import { SendHorizontal } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useEffectEvent, useId, useRef, useState } from 'react';
 import type { AppError } from '../../../shared/errors.ts';
 import type { Conversation, MessageId } from '../../../shared/model.ts';
 import type { RoutePlan } from '../../../shared/routing.ts';
@@ -10,9 +10,16 @@ import { useStore } from '../../state/use-window.ts';
 import { IconButton } from '../../ui/button.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import { Problem } from '../../ui/problem.tsx';
+import { LinkTextBar } from '../links/link-text-bar.tsx';
 import { RouteIcon } from './route-icon.tsx';
 import { hintWords } from './route-words.ts';
 import { isFirstTime, useDraft } from './use-draft.ts';
+
+/** `put`: it is in the box, which was empty. */
+interface LinkText {
+  readonly text: string;
+  readonly put: boolean;
+}
 
 interface ComposerProps {
   readonly conversation: Conversation;
@@ -33,13 +40,29 @@ export function Composer({ conversation, plan, server, name, waitsForCheck }: Co
   const attempt = useRef<{ readonly id: MessageId; readonly body: string } | null>(null);
 
   const { write } = useNavigation().place;
+  const [linkText, setLinkText] = useState<LinkText | null>(null);
+  const begin = useEffectEvent((from: NonNullable<typeof write>) => {
+    const { text, byLink = false } = from;
+    const empty = draft.trim() === '';
+    if (!byLink || (text === undefined && empty)) field.current?.focus();
+    if (text === undefined || !isFirstTime(from)) return;
+    if (empty) setDraft(text);
+    if (byLink) setLinkText({ text, put: empty });
+  });
   useEffect(() => {
-    if (write === null) return;
+    if (write !== null) begin(write);
+  }, [write]);
+  // Sent or deleted: nothing of it is left to be told of.
+  const linkTextGone = linkText?.put === true && draft.trim() === '';
+  useEffect(() => {
+    if (linkTextGone) setLinkText(null);
+  }, [linkTextGone]);
+
+  function closeLinkText(changed: string): void {
+    setDraft(changed);
+    setLinkText(null);
     field.current?.focus();
-    const { text } = write;
-    if (text === undefined || !isFirstTime(write)) return;
-    setDraft((current) => (current.trim() === '' ? text : current));
-  }, [write, setDraft]);
+  }
 
   async function send(): Promise<void> {
     const body = draft.trim();
@@ -76,6 +99,13 @@ export function Composer({ conversation, plan, server, name, waitsForCheck }: Co
         <Problem error={error}>
           <p className="muted small">{chat.composer.notSent}</p>
         </Problem>
+      )}
+      {linkText === null ? null : (
+        <LinkTextBar
+          state={linkText.put ? 'put' : 'offered'}
+          onRemove={() => closeLinkText(linkText.put ? '' : draft)}
+          onAdd={() => closeLinkText(`${draft.trimEnd()}\n${linkText.text}`)}
+        />
       )}
       <div className="composer-box">
         <textarea

@@ -1,21 +1,23 @@
-/** A message's words, always as text; web addresses in it open in the browser after the host has asked. */
+/** A message's words, always as text; web links in it open in the browser after the host has asked, `xmpp:` ones here. */
 import { type MouseEvent, useMemo } from 'react';
+import type { ConversationId } from '../../../shared/model.ts';
 import { useStore } from '../../state/use-window.ts';
 import { cleanText } from '../../ui/clean-text.ts';
 import { findLinks } from './links.ts';
 
 interface LinkifiedTextProps {
+  readonly conversationId: ConversationId;
   readonly text: string;
   /** Links are tab stops only in the message that has the focus. */
   readonly reachable: boolean;
 }
 
-export function LinkifiedText({ text, reachable }: LinkifiedTextProps) {
+export function LinkifiedText({ conversationId, text, reachable }: LinkifiedTextProps) {
   const store = useStore();
   const parts = useMemo(() => findLinks(cleanText(text)), [text]);
   function open(event: MouseEvent, url: string): void {
     event.preventDefault();
-    if (event.button <= 1) void store.call('links.open', { url });
+    if (event.button <= 1) void store.call('links.open', /^xmpp:/i.test(url) ? { url, conversationId } : { url });
   }
   let offset = 0;
   return parts.map((part) => {

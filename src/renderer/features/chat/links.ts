@@ -1,11 +1,13 @@
-/** Finds web addresses in a message. Only http and https; nothing is fetched or changed. Pure. */
+/** Finds links in a message: http, https and xmpp; nothing is fetched or changed. Pure. */
+import { xmppLink } from '../../../shared/xmpp-link.ts';
+
 export interface TextPart {
   readonly text: string;
   /** The address to open, or null for plain text. */
   readonly url: string | null;
 }
 
-const candidate = /\bhttps?:\/\/[^\s<>"“”«»]+/giu;
+const candidate = /\b(?:https?:\/\/|xmpp:)[^\s<>"“”«»]+/giu;
 const trailing = /[.,;:!?'’…*_~]$/u;
 const closing: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
 
@@ -22,6 +24,7 @@ function trim(address: string): string {
 }
 
 function openable(text: string): string | null {
+  if (/^xmpp:/i.test(text)) return xmppLink(text) === null ? null : text;
   const url = URL.parse(text);
   if (url === null || url.hostname === '' || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null;
   // An address with a user name in it is made to look like another one.

@@ -40,7 +40,7 @@ export const MessageBubble = memo(function MessageBubble({ row, name, focused }:
       <div className="bubble" data-start={row.groupStart || undefined} data-end={row.groupEnd || undefined}>
         <span className="visually-hidden">{own ? chat.youSaid : chat.theySaid(name)} </span>
         <span className="bubble-text" dir="auto">
-          <LinkifiedText text={message.body} reachable={focused} />
+          <LinkifiedText conversationId={message.conversationId} text={message.body} reachable={focused} />
         </span>
         <span className={row.showMeta || plain ? 'bubble-meta' : 'visually-hidden'}>
           {plain ? (

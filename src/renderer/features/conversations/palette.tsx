@@ -17,6 +17,7 @@ import { ListBox, ListBoxItem, ListBoxSection } from 'react-aria-components/List
 import { Modal, ModalOverlay } from 'react-aria-components/Modal';
 import { TextField } from 'react-aria-components/TextField';
 import type { Contact, Message } from '../../../shared/model.ts';
+import { xmppLink } from '../../../shared/xmpp-link.ts';
 import { conversations as words } from '../../i18n/conversations.ts';
 import { formatListMoment } from '../../i18n/dates.ts';
 import { type DialogPlace, useNavigation } from '../../state/navigation.ts';
@@ -26,7 +27,6 @@ import { Avatar } from '../../ui/avatar.tsx';
 import { cleanLine } from '../../ui/clean-text.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Name } from '../../ui/name.tsx';
-import { linkKind } from '../trust/trust-link.ts';
 import { excerpt, rankContacts } from './search.ts';
 import './palette.css';
 
@@ -50,12 +50,12 @@ const actions: readonly PaletteAction[] = [
 
 /** What a pasted `xmpp:` link is for. */
 function linkAction(text: string): PaletteAction | null {
-  const found = linkKind(text);
-  if (found.kind === 'trust') {
-    const dialog = { name: 'trust-link', link: found.link } as const;
+  const found = xmppLink(text);
+  if (found?.kind === 'trust') {
+    const dialog = { name: 'trust-link', link: found.link, address: found.address } as const;
     return { id: 'trust-link', label: words.palette.trustLink, icon: ShieldCheck, dialog };
   }
-  if (found.kind === 'invitation') {
+  if (found?.kind === 'invitation') {
     const dialog = { name: 'add-contact', link: found.link } as const;
     return { id: 'invitation', label: words.palette.invitation, icon: UserPlus, dialog };
   }

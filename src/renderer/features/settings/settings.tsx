@@ -16,6 +16,7 @@ import { TextField } from '../../ui/text-field.tsx';
 import { standingOf } from '../devices/device-standing.ts';
 import { OwnDevices } from '../devices/own-devices.tsx';
 import { AccountSettings } from './account-settings.tsx';
+import { LinkSettings, useLinkHandler } from './link-settings.tsx';
 import './settings.css';
 
 const themes = [
@@ -56,6 +57,7 @@ function AllSettings({ onDevices, onClose }: { onDevices: () => void; onClose: (
   const settings = useSettings();
   const store = useStore();
   const { ask, error } = useAsk('settings.set');
+  const [linkHandler, setLinkHandler] = useLinkHandler();
 
   async function change(changed: Partial<SettingsModel>): Promise<void> {
     const result = await ask({ settings: changed });
@@ -106,6 +108,11 @@ function AllSettings({ onDevices, onClose }: { onDevices: () => void; onClose: (
             onChange={(value) => void change({ blindTrust: value === 'automatic' })}
           />
         </Section>
+        {linkHandler === null ? null : (
+          <Section title={words.links}>
+            <LinkSettings handler={linkHandler} onChange={setLinkHandler} />
+          </Section>
+        )}
         <Section title={words.devices}>
           <DevicesSummary onOpen={onDevices} />
         </Section>

@@ -1,25 +1,27 @@
 /** An `xmpp:` link with fingerprints, pasted or opened somewhere in the window: whose it is, and what comes of it. */
 import { useState } from 'react';
-import type { ContactId, TrustUriCheck } from '../../../shared/model.ts';
+import type { ContactId, OpenedLink, TrustUriCheck } from '../../../shared/model.ts';
 import { trust as words } from '../../i18n/trust.ts';
 import { ui } from '../../i18n/ui.ts';
+import { type DialogPlace, useNavigation } from '../../state/navigation.ts';
 import { useAsk } from '../../state/use-ask.ts';
-import { useStatus, useStore, useWindow } from '../../state/use-window.ts';
+import { useConversation, useStatus, useStore, useWindow } from '../../state/use-window.ts';
 import { Button } from '../../ui/button.tsx';
 import { cleanLine, cleanText } from '../../ui/clean-text.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Problem } from '../../ui/problem.tsx';
 import { CheckResult } from './check-result.tsx';
-import { linkKind } from './trust-link.ts';
 
-export function TrustLinkDialog({ link, onClose }: { link: string; onClose: () => void }) {
+type TrustLinkPlace = Extract<DialogPlace, { readonly name: 'trust-link' }>;
+
+export function TrustLinkDialog({ place, onClose }: { place: TrustLinkPlace; onClose: () => void }) {
   const [check, setCheck] = useState<TrustUriCheck | null>(null);
   const title = check === null ? words.link.title : words.titleOf(cleanLine(check.name));
   return (
     <Dialog title={title} onClose={onClose}>
       {check === null ? (
-        <Ask link={link} onChecked={setCheck} onClose={onClose} />
+        <Ask place={place} onChecked={setCheck} onClose={onClose} />
       ) : (
         <CheckResult check={check} onClose={onClose} />
       )}
@@ -28,19 +30,22 @@ export function TrustLinkDialog({ link, onClose }: { link: string; onClose: () =
 }
 
 interface AskProps {
-  readonly link: string;
+  readonly place: TrustLinkPlace;
   readonly onChecked: (check: TrustUriCheck) => void;
   readonly onClose: () => void;
 }
 
 /** A link decides nothing by itself: anyone can send one. The person says that this one is to be believed. */
-function Ask({ link, onChecked, onClose }: AskProps) {
+function Ask({ place, onChecked, onClose }: AskProps) {
+  const { link, address, from } = place;
+  const { go } = useNavigation();
   const store = useStore();
   const check = useAsk('trust.checkUri');
   const add = useAsk('contacts.addByJid');
-  const found = linkKind(link);
-  const address = found.kind === 'trust' ? found.address : '';
-  const name = useNameAt(address);
+  const owner = useOwnerOf(address);
+  // Opened and not pasted: nobody may know where it is from, so the sure way is offered first.
+  const opened = from !== undefined;
+  const sureWay = opened && check.error === null ? owner : null;
   const stranger = check.error?.code === 'trust.not-a-contact';
   // Whoever has no server can be met by an invitation only.
   const canAdd = stranger && !address.endsWith('@id.internal');
@@ -59,9 +64,11 @@ function Ask({ link, onChecked, onClose }: AskProps) {
   return (
     <div className="trust-link">
       <p>
-        <strong>{words.link.from(name ?? address)}</strong>
+        <strong>{words.link.from(owner?.name ?? address)}</strong>
       </p>
+      {opened && check.error === null ? <Origin from={from} /> : null}
       <p className="muted">{words.link.onlyIf}</p>
+      {opened ? <p className="muted">{words.link.outcome}</p> : null}
       {check.error === null ? null : stranger ? (
         <Notice what={cleanText(check.error.what)} action={canAdd ? check.error.action : words.link.inviteFirst} />
       ) : (
@@ -69,14 +76,19 @@ function Ask({ link, onChecked, onClose }: AskProps) {
       )}
       {add.error === null ? null : <Problem error={add.error} />}
       <div className="actions">
-        <Button onPress={onClose}>{ui.cancel}</Button>
+        {sureWay !== null ? null : <Button onPress={onClose}>{ui.cancel}</Button>}
         {canAdd ? (
           <Button kind="primary" autoFocus isDisabled={busy} onPress={() => void addAndVerify()}>
             {words.link.add}
           </Button>
         ) : stranger ? null : (
-          <Button kind="primary" isDisabled={busy} onPress={() => void verify()}>
+          <Button kind={opened ? 'secondary' : 'primary'} isDisabled={busy} onPress={() => void verify()}>
             {words.link.check}
+          </Button>
+        )}
+        {sureWay === null ? null : (
+          <Button kind="primary" onPress={() => go({ type: 'dialog', dialog: { name: 'verify', owner: sureWay.id } })}>
+            {words.link.inPerson}
           </Button>
         )}
       </div>
@@ -84,13 +96,21 @@ function Ask({ link, onChecked, onClose }: AskProps) {
   );
 }
 
+/** What the way is worth by which the link came here. */
+function Origin({ from }: { from: OpenedLink['from'] }) {
+  const conversation = useConversation(from === 'outside' ? null : from);
+  if (conversation === undefined) return <Notice what={words.link.outside} action={words.link.outsideText} />;
+  const action = words.link.conversationText(cleanLine(conversation.title));
+  return <Notice what={words.link.conversation} action={action} />;
+}
+
 /** Who has this address, as far as the window knows. */
-function useNameAt(address: string): string | null {
+function useOwnerOf(address: string): { readonly id: ContactId | 'self'; readonly name: string } | null {
   const status = useStatus();
   const bare = address.toLowerCase();
   const contact = useWindow((state) =>
     [...state.contacts.values()].find(({ jid, xid }) => jid?.toLowerCase() === bare || xid === bare),
   );
-  if (contact !== undefined) return cleanLine(contact.name);
-  return status.account?.jid === bare || status.self?.xid === bare ? words.link.yourself : null;
+  if (contact !== undefined) return { id: contact.id, name: cleanLine(contact.name) };
+  return status.account?.jid === bare || status.self?.xid === bare ? { id: 'self', name: words.link.yourself } : null;
 }

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import { Tab, TabList, TabPanel, Tabs } from 'react-aria-components/Tabs';
 import type { ContactId, DeviceRef, TrustUriCheck } from '../../../shared/model.ts';
+import { xmppLink } from '../../../shared/xmpp-link.ts';
 import { trust as words } from '../../i18n/trust.ts';
 import { useNavigation } from '../../state/navigation.ts';
 import { useAsk } from '../../state/use-ask.ts';
@@ -15,7 +16,6 @@ import { CheckResult } from './check-result.tsx';
 import { Compare } from './compare.tsx';
 import { MyCode } from './my-code.tsx';
 import { ScanTheirs } from './scan-theirs.tsx';
-import { linkKind } from './trust-link.ts';
 import './trust.css';
 
 interface VerifyDialogProps {
@@ -40,14 +40,14 @@ export function VerifyDialog({ owner, device, onClose }: VerifyDialogProps) {
     if (result.ok) setCheck(result.value);
   }
   function onText(text: string): boolean {
-    const found = linkKind(text);
-    if (found.kind === 'trust') {
+    const found = xmppLink(text);
+    if (found?.kind === 'trust') {
       setWrong(null);
       void compare(found.link);
       return true;
     }
-    setWrong(found.kind === 'invitation' ? found : { kind: 'other' });
-    return found.kind === 'invitation';
+    setWrong(found?.kind === 'invitation' ? found : { kind: 'other' });
+    return found?.kind === 'invitation';
   }
   function again(): void {
     forgetError();
