@@ -1,4 +1,5 @@
 /** The same window in the system's Chromium, through the host that `npm start` falls back to. */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { type App, createApp } from '../../src/main/app/create-app.ts';
 import { type ChromiumWindow, openChromiumWindow } from '../../src/main/hosts/chromium/chromium-window.ts';
 import { desktopLinks } from '../../src/main/hosts/chromium/desktop.ts';
 import { findChromium } from '../../src/main/hosts/chromium/find-chromium.ts';
+import { meetSecondStarts } from '../../src/main/hosts/chromium/second-start.ts';
 import { bridgeContract } from '../contract/bridge.contract.ts';
 import { projectFolder } from '../support/electron-window.ts';
 import { pageBridge } from '../support/page-bridge.ts';
@@ -137,3 +139,31 @@ test('closing the window is told to the application', async () => {
   await opened.window.closed;
   await opened.close();
 });
+
+test('a second start leaves its link to the window that is open, and one that starts shows its own', async () => {
+  const opened = await open('links');
+  const endMeeting = await meetSecondStarts(join(folder, 'links'), (link) => opened.app.openLink(link ?? ''));
+  try {
+    opened.app.openLink('xmpp:room@muc.example.org?join');
+    await opened.page.seeText('A link is waiting. It opens when you have begun.');
+    await firstStart(opened.page, 'Ben');
+    await opened.page.seeText('This link leads to a group chat');
+    await opened.page.press('Escape');
+    expect(await start('--profile', join(folder, 'links'), 'xmpp:example.org')).toBe(0);
+    await opened.page.seeText('This link leads to a server');
+  } finally {
+    await endMeeting();
+    await opened.close();
+  }
+});
+
+/** The host itself, as `npm start` starts it; its exit code. */
+function start(...words: string[]): Promise<number | null> {
+  return new Promise((resolve) => {
+    const host = execFile(process.execPath, ['src/main/hosts/chromium/chromium.ts', '--headless', ...words], {
+      cwd: projectFolder,
+      env: { ...process.env, BOTHY_TEST_NO_SANDBOX: '1' },
+    });
+    host.once('exit', resolve);
+  });
+}

@@ -38,13 +38,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function open(profile: string, electronWords: readonly string[] = []): ElectronWindow {
+function open(profile: string, electronWords: readonly string[] = [], words: readonly string[] = []): ElectronWindow {
   return new ElectronWindow({
     executable,
     application: '.',
     profileDirectory: join(folder, profile),
     environment: display?.environment ?? {},
-    words: ['--nearby', 'off'],
+    words: ['--nearby', 'off', ...words],
     electronWords,
   });
 }
@@ -127,4 +127,60 @@ test('a second start on the same profile shows the first window instead', async 
   const second = open('single');
   expect(await second.exited).toBe(0);
   expect(await window.quit()).toBe(0);
+});
+
+describe('xmpp: links that the system opens', () => {
+  const inviter = `xmpp:00${'5f'.repeat(32)}@id.internal`;
+  const invitation = `${inviter}?bothy-invite;secret=${'Q'.repeat(42)}A;expires=${Math.floor(Date.now() / 1000) + 3600}`;
+  const filledIn = `document.querySelector('[role="dialog"] input[type="text"], [role="dialog"] input:not([type])')?.value`;
+  const contacts = 'bothy.call("contacts.list", {}).then((list) => list.value.length)';
+
+  test('wait for the first start, and come from a second one to the window that is open', async () => {
+    const window = open('links', [], [invitation]);
+    const page = await window.page();
+    await page.seeText('A link is waiting. It opens when you have begun.');
+    await firstStart(page, 'Ada');
+    await page.see('textbox', 'Invitation link');
+    expect(await page.evaluate(filledIn)).toBe(invitation);
+    expect(await page.evaluate(contacts)).toBe(0);
+    await page.press('Escape');
+    await page.until('document.querySelector(\'[role="dialog"]\') === null');
+
+    const second = open('links', [], ['--', 'xmpp:juliet@example.org?join']);
+    expect(await second.exited).toBe(0);
+    await page.see('heading', 'This link cannot be used');
+    await page.seeText('This link leads to a group chat');
+    await page.press('Escape');
+    const third = open('links', [], [invitation]);
+    expect(await third.exited).toBe(0);
+    await page.see('textbox', 'Invitation link');
+    expect(await page.evaluate(filledIn)).toBe(invitation);
+    expect(await page.evaluate(contacts)).toBe(0);
+    expect(await window.quit()).toBe(0);
+  });
+
+  test('wait until the profile is unlocked', async () => {
+    const window = open('links', [], ['xmpp:@']);
+    const page = await window.page();
+    await page.seeText('A link is waiting. It opens when Bothy is unlocked.');
+    const second = open('links', [], [invitation]);
+    expect(await second.exited).toBe(0);
+    await page.type('Passphrase', passphrase);
+    await page.click('button', 'Unlock');
+    await page.see('heading', 'This link cannot be used', { timeout: 60_000 });
+    await page.press('Escape');
+    await page.see('textbox', 'Invitation link');
+    expect(await window.quit()).toBe(0);
+  });
+
+  test('come by an event on macOS, the first of them before anything is ready', async () => {
+    const window = open('links', ['--require', 'test/support/opened-url.cjs']);
+    const page = await window.page();
+    await page.type('Passphrase', passphrase);
+    await page.click('button', 'Unlock');
+    await page.seeText('This link leads to a group chat', { timeout: 60_000 });
+    await page.press('Escape');
+    await page.seeText('This link leads to a server');
+    expect(await window.quit()).toBe(0);
+  });
 });

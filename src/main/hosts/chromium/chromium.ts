@@ -1,7 +1,7 @@
 /**
  * Runs Bothy in the system's Chromium, for computers where no Electron can be had.
  *
- * node src/main/hosts/chromium/chromium.ts [--profile DIR] [--headless]
+ * node src/main/hosts/chromium/chromium.ts [--profile DIR] [--headless] [xmpp:LINK]
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -17,6 +17,7 @@ import { windowOptionsOrExit } from '../window/typed-words.ts';
 import { openChromiumWindow } from './chromium-window.ts';
 import { desktopLinks, desktopNotifier } from './desktop.ts';
 import { findChromium } from './find-chromium.ts';
+import { giveWay, meetSecondStarts } from './second-start.ts';
 
 const projectFolder = fileURLToPath(new URL('../../../../', import.meta.url));
 
@@ -35,6 +36,7 @@ async function run(): Promise<number> {
   const options = windowOptionsOrExit(process.argv.slice(2));
   const profileDirectory = options.profileDirectory ?? defaultProfile();
   mkdirSync(profileDirectory, { recursive: true, mode: 0o700 });
+  if (await giveWay(profileDirectory, options.link)) return 0;
   const window = await openChromiumWindow({
     executable,
     profileDirectory,
@@ -68,11 +70,16 @@ async function run(): Promise<number> {
       crashPoint: () => undefined,
     },
   });
+  if (options.link !== null) app.openLink(options.link);
   window.serve(app);
+  const endMeeting = await meetSecondStarts(profileDirectory, (link) => {
+    if (link !== null) app.openLink(link);
+    void window.page.send('Page.bringToFront').catch(() => undefined);
+  });
   const endWatch = watchNetwork(() => app.nudge());
   await window.closed;
   endWatch();
-  await Promise.all([window.close(), app.close()]);
+  await Promise.all([endMeeting(), window.close(), app.close()]);
   return 0;
 }
 

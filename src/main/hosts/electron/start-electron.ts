@@ -15,10 +15,12 @@ import { applicationMenu } from './application-menu.ts';
 import { answerWindow } from './bridge-ipc.ts';
 import { cameraGate } from './camera-gate.ts';
 import { linkOpener } from './link-opener.ts';
+import { linkRegistry } from './link-registry.ts';
 import { lockDownContents, lockDownNetwork, lockDownSession } from './lock-down.ts';
 import { openMainWindow } from './main-window.ts';
 import { notifier } from './notifier.ts';
 import { secretVault } from './secret-vault.ts';
+import { systemLinks } from './system-links.ts';
 
 /** Longest wait for a clean end before the process ends anyway; everything durable is on disk by then. */
 const longestClose = 5000;
@@ -35,7 +37,8 @@ export function startElectron(files: BuiltFiles): void {
   // The lock for one instance belongs to this folder, so there is one instance a profile.
   electron.setPath('userData', profileDirectory);
   electron.setPath('sessionData', join(profileDirectory, 'window'));
-  if (!electron.requestSingleInstanceLock()) {
+  const links = systemLinks(options.link);
+  if (!electron.requestSingleInstanceLock(links.handover)) {
     electron.quit();
     return;
   }
@@ -53,6 +56,7 @@ export function startElectron(files: BuiltFiles): void {
     window.show();
     window.focus();
   };
+  links.onLink(show);
   electron.on('second-instance', show);
   electron.on('activate', show);
   electron.on('window-all-closed', () => electron.quit());
@@ -65,6 +69,7 @@ export function startElectron(files: BuiltFiles): void {
     window = opened.window;
     const starting = opened.loaded.then(() => startApplication(profileDirectory, options.network, () => window));
     answerWindow(opened.window, starting);
+    void starting.then(links.serve, () => undefined);
     camera.answer(opened.window);
     Menu.setApplicationMenu(applicationMenu());
     closeCleanly(starting);
@@ -83,6 +88,7 @@ async function startApplication(
 ): Promise<App> {
   const logger = openLogFile(profileDirectory, 'info');
   logUnexpected(logger);
+  const registry = linkRegistry();
   const { createApp } = await import('../../app/create-app.ts');
   const app = await createApp({
     ...network,
@@ -95,6 +101,7 @@ async function startApplication(
       notifier: notifier(window),
       logger,
       links: linkOpener(window),
+      ...(registry === null ? {} : { linkRegistry: registry }),
       crashPoint: () => undefined,
     },
   });

@@ -7,12 +7,14 @@ export interface WindowOptions {
   /** Absolute path; null: the usual place. */
   readonly profileDirectory: string | null;
   readonly headless: boolean;
+  /** An `xmpp:` link among the words, as the system hands them over; not looked at any closer here. */
+  readonly link: string | null;
   readonly network: NetworkOptions;
 }
 
 /** Throws a plain message for whoever typed it. */
 export function readWindowOptions(words: readonly string[]): WindowOptions {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...words],
     options: { profile: { type: 'string' }, headless: { type: 'boolean' }, ...networkFlags },
     strict: false,
@@ -31,6 +33,7 @@ export function readWindowOptions(words: readonly string[]): WindowOptions {
   return {
     profileDirectory: profile === undefined ? null : resolve(profile),
     headless: values['headless'] === true,
+    link: positionals.find((word) => /^xmpp:/i.test(word)) ?? null,
     network: readNetworkOptions(network),
   };
 }
