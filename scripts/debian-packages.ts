@@ -30,8 +30,9 @@ const needed: readonly string[] = [
   // A whole client of others, and the terminal it is driven in.
   'profanity',
   'tmux',
-  // What packages are built with.
+  // What packages are built with, and what tells a desktop which app opens which links.
   '7zip',
+  'xdg-utils',
 ];
 
 /**
