@@ -116,8 +116,11 @@ test('before something is written, what is known is doubted: soon where it is no
     expect([anna.directory.listDoubtful(plain), anna.directory.listDoubtful(id)]).toEqual([true, false]);
     anna.now += 3_600_000;
     expect(anna.directory.listDoubtful(id)).toBe(false);
-    ben('from');
-    expect(anna.directory.listDoubtful(id)).toBe(true);
+    // Who reads has to show presence, too: one way is not enough.
+    for (const oneWay of ['from', 'to'] as const) {
+      ben(oneWay);
+      expect(anna.directory.listDoubtful(id)).toBe(true);
+    }
   } finally {
     other.close();
   }

@@ -34,9 +34,9 @@ export class DeviceLists {
   contactChanged(contact: ContactRecord): void {
     const before = this.#subscriptions.get(contact.id);
     this.#subscriptions.set(contact.id, contact.subscription);
-    if (!isTold(contact.subscription)) return;
+    if (!showsPresence(contact.subscription)) return;
     const isNew = this.#context.now() - contact.addedAt < newFor;
-    const begins = before === undefined ? isNew : !isTold(before);
+    const begins = before === undefined ? isNew : !showsPresence(before);
     this.#ask(contact.id, begins);
     if (begins) this.#lookAgain(contact.id, 0);
   }
@@ -101,6 +101,6 @@ export class DeviceLists {
   }
 }
 
-function isTold(subscription: string): boolean {
+function showsPresence(subscription: string): boolean {
   return subscription === 'both' || subscription === 'to';
 }

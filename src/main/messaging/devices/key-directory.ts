@@ -73,14 +73,14 @@ export class KeyDirectory {
   }
 
   /**
-   * What is known of their devices may be wrong by now: nobody tells us of changes (XEP-0163 §4.3: only who shares
-   * presence is told), or they had nothing, and a notification can be lost on the way into the contact list.
+   * What is known of their devices may be wrong by now: nobody tells us of changes (XEP-0163 §2.3: only where both see
+   * each other's presence), or they had nothing, and a notification can be lost on the way into the contact list.
    */
   listDoubtful(owner: Owner): boolean {
     const at = this.#listedAt.get(owner);
     if (at === undefined || !this.listKnown(owner)) return true;
     const contact = owner === 'self' ? null : this.#context.store.contacts.get(owner);
-    const told = !contact || contact.subscription === 'both' || contact.subscription === 'to';
+    const told = !contact || contact.subscription === 'both';
     return this.#since(at) > (this.announcesNothing(owner) ? doubtNothingAfter : told ? Infinity : doubtAfter);
   }
 
