@@ -293,6 +293,11 @@ describe('beside plain text', () => {
     expect((await hears(said('asking'))).toString()).toMatch(signals);
     await server.sayPlain(carlJid, annaJid, receiptFor(id));
     expect(stateOf(anna, id)).toBe('on-device');
+    // Older clients know a marker for it.
+    const again = say('asking again');
+    await hears(said('asking again'));
+    await server.sayPlain(carlJid, annaJid, xml('received', { xmlns: 'urn:xmpp:chat-markers:0', id: again }));
+    expect(stateOf(anna, again)).toBe('on-device');
     await server.sayPlain(
       carlJid,
       annaJid,

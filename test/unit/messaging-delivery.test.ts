@@ -174,6 +174,20 @@ describe('lies', () => {
     expect(stateOf(ben, id)).toBe('queued');
   });
 
+  test('the marker that was a receipt before XEP-0333 had none is one, from the device that has the message', async () => {
+    const [anna, ben, mallory] = await three();
+    const hello = anna.say(ben, 'hello');
+    await until(() => stateOf(anna, hello) === 'on-device');
+    ben.fate = () => ({ arrives: 0, acknowledged: false });
+    const id = ben.say(anna, 'to Anna');
+    await until(() => ben.sent.some((stanza) => stanza.includes(id)));
+    const marker = xml('received', { xmlns: 'urn:xmpp:chat-markers:0', id });
+    await mallory.hand(ben, forge(mallory, ben, [marker]));
+    expect(stateOf(ben, id)).toBe('queued');
+    await anna.hand(ben, forge(anna, ben, [marker]));
+    expect(stateOf(ben, id)).toBe('on-device');
+  });
+
   test("nobody is introduced under another person's XID", async () => {
     const [anna, ben, mallory] = await three();
     const stolen = selfOf(anna.context).xid;

@@ -25,3 +25,8 @@ export function displayedMarker(id: MessageId): Element {
 export function displayedIn(content: readonly Element[]): MessageId[] {
   return idsOf(content.filter((element) => element.is('displayed', namespace)));
 }
+
+/** Before its version 0.5 XEP-0333 had a marker that says what a receipt does; Converse sends it, and no encrypted receipt. */
+export function receivedIn(content: readonly Element[]): MessageId[] {
+  return idsOf(content.filter((element) => element.is('received', namespace)));
+}

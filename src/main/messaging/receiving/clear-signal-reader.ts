@@ -8,7 +8,7 @@ import type { ContactId, Message, MessageId } from '../../../shared/model.ts';
 import type { ContactRecord, ConversationRecord } from '../../storage/records.ts';
 import type { Arrival } from '../../transports/transport.ts';
 import { type AfterCommit, inTransaction, type MessagingContext } from '../context.ts';
-import { displayedIn, isMarkable } from '../envelope/markers.ts';
+import { displayedIn, isMarkable, receivedIn } from '../envelope/markers.ts';
 import { asksForReceipt, receiptFor, receiptsIn } from '../envelope/receipts.ts';
 import { maxIdLength } from '../envelope/wire-id.ts';
 import { rememberMarkable, sendInClear } from '../sending/clear-signal-mail.ts';
@@ -41,7 +41,7 @@ export class ClearSignalReader {
     const type: unknown = stanza.attrs['type'];
     if (type !== undefined && type !== 'chat' && type !== 'normal') return;
     const elements = stanza.getChildElements();
-    for (const id of receiptsIn(elements)) {
+    for (const id of [...receiptsIn(elements), ...receivedIn(elements)]) {
       if (!hasNothingBetter(store.messages.get(id), conversation)) continue;
       recordDelivery(this.#context, after, id, { type: 'device-acknowledged' });
     }

@@ -17,7 +17,7 @@ import { lettingIn } from '../devices/device-records.ts';
 import { addressPair, bareAddress, isAddressOf, isOwnAddress } from '../devices/recipients.ts';
 import { lineBefore, lineInstead, shownText } from '../envelope/foreign-content.ts';
 import { introductionElement, introductionIn } from '../envelope/introductions.ts';
-import { displayedIn } from '../envelope/markers.ts';
+import { displayedIn, receivedIn } from '../envelope/markers.ts';
 import { type Order, orderIn } from '../envelope/order.ts';
 import { asksForReceipt, receiptFor, receiptsIn } from '../envelope/receipts.ts';
 import { type Envelope, readEnvelope } from '../envelope/sce-envelope.ts';
@@ -88,7 +88,9 @@ export class EnvelopeReader {
     takeTrustMessage(this.#context, after, { owner: contact.id, ...taken }, contact, envelope);
     const letIn = lettingIn(this.#context)(this.#context.store.devices.get(contact.id, taken.deviceId));
     if (letIn) {
-      for (const id of receiptsIn(content)) this.#outbox.outcomes.acknowledged(contact.id, taken.deviceId, id, after);
+      for (const id of [...receiptsIn(content), ...receivedIn(content)]) {
+        this.#outbox.outcomes.acknowledged(contact.id, taken.deviceId, id, after);
+      }
       for (const id of displayedIn(content)) this.#displayed(contact, id, after);
     }
     const answers: Element[] = [];
