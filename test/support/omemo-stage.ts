@@ -12,10 +12,10 @@ import { type Prosody, type ProsodyOptions, startProsody } from './prosody.ts';
 import { type Namespace, PythonProcess } from './python-omemo.ts';
 
 /** The stage of a file of tests, emptied after each. `missing`: why there can be none here; its tests are skipped then. */
-export function omemoStageOfFile(missing: string | null): () => OmemoStage {
+export function omemoStageOfFile(missing: string | null, options: ProsodyOptions = {}): () => OmemoStage {
   let opened: OmemoStage | null = null;
   beforeAll(async () => {
-    if (!missing) opened = await OmemoStage.open();
+    if (!missing) opened = await OmemoStage.open(options);
   });
   beforeEach((context) => {
     if (missing) context.skip(missing);

@@ -28,6 +28,8 @@ export interface ProsodyOptions {
   /** Shared authority (federation); default: one of its own. */
   readonly authority?: TestAuthority;
   readonly modulesDisabled?: readonly string[];
+  /** For clients in a browser: XMPP over WebSocket (RFC 7395) on loopback, without TLS. */
+  readonly browsers?: boolean;
   /** More lines for the global section of the configuration (Lua). */
   readonly configuration?: string;
 }
@@ -38,6 +40,8 @@ export interface Prosody {
   /** STARTTLS. */
   readonly port: number;
   readonly directTlsPort: number;
+  /** Null without `ProsodyOptions.browsers`. */
+  readonly httpPort: number | null;
   /** PEM of the authority that signed the server's certificate. */
   readonly ca: string;
   readonly directory: string;
@@ -97,6 +101,7 @@ class ProsodyProcess implements Prosody {
   readonly directory: string;
   port = 0;
   directTlsPort = 0;
+  httpPort: number | null = null;
   readonly #options: ProsodyOptions;
   readonly #authority: TestAuthority;
   readonly #log: string[] = [];
@@ -132,6 +137,7 @@ class ProsodyProcess implements Prosody {
     for (let attempt = 1; ; attempt++) {
       this.port = this.#options.port ?? (await freePort(this.address));
       this.directTlsPort = this.#options.directTlsPort ?? (await freePort(this.address));
+      if (this.#options.browsers) this.httpPort = await freePort();
       try {
         await this.#launch();
         return;
@@ -182,6 +188,7 @@ class ProsodyProcess implements Prosody {
     this.#child = child;
     process.on('exit', this.#killOnExit);
     const wanted = new Set(['c2s', 'c2s_direct_tls', ...(this.#options.serverPort === undefined ? [] : ['s2s'])]);
+    if (this.httpPort !== null) wanted.add('http');
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) => reject(new Error(`Prosody ended (${code ?? signal}): ${this.#tail()}`)));
@@ -205,6 +212,7 @@ class ProsodyProcess implements Prosody {
     const enabled = [
       ...['roster', 'saslauth', 'tls', 'disco', 'carbons', 'pep', 'mam', 'smacks', 'csi_simple', 'blocklist', 'ping'],
       ...(federated ? ['dialback'] : []),
+      ...(this.httpPort === null ? [] : ['websocket']),
     ];
     const key = luaString(this.#certificate?.keyPath ?? '');
     const certificate = luaString(this.#certificate?.certificatePath ?? '');
@@ -233,6 +241,10 @@ archive_expires_after = "never"
 storage_archive_item_limit = 100000
 smacks_hibernation_time = 300
 smacks_max_queue_size = 5000
+http_ports = { ${this.httpPort ?? ''} }
+http_interfaces = { "127.0.0.1" }
+https_ports = { }
+consider_websocket_secure = true
 ${this.#options.configuration ?? ''}
 VirtualHost ${luaString(this.domain)}
 ssl = { key = ${key}; certificate = ${certificate}; cafile = ${luaString(this.#authority.caPath)} }
