@@ -77,7 +77,9 @@ async function conversation(wire: WireFormat): Promise<readonly [Situation, ...S
   const turned = moment(bob, [second, ...many.slice(0, 3), ...many.slice(-3)]);
   expectOk(bob.receive(last));
   const behind = moment(bob, [second, ...many.slice(10, 14), last]);
-  return [fresh, begun, waiting, turned, behind];
+  // One without a key exchange where there is no session.
+  const unheard = { ...fresh, envelopes: [...fresh.envelopes, last] };
+  return [unheard, begun, waiting, turned, behind];
 }
 
 const documented: readonly ErrorCode[] = [
