@@ -1,6 +1,6 @@
 /** Several devices of one account, clients without encryption, and contacts that turn out to be one person. */
 import xml from '@xmpp/xml';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
 import { devicesNode, writeDeviceList } from '../../src/main/messaging/devices/key-nodes.ts';
 import { conversationEncryption } from '../../src/main/messaging/devices/recipients.ts';
@@ -290,6 +290,17 @@ describe('one person, known twice', () => {
     expect(stanza).toContain('<payload>');
     expect(stanza).not.toContain('kex=');
   });
+});
+
+test('an answer to an introduction introduces once', async () => {
+  const { laptop, ben } = await household();
+  const encrypt = vi.spyOn(ben.context.cipher, 'encrypt');
+  laptop.say(ben, 'I am Anna');
+  await until(() => encrypt.mock.calls.some(([, plaintext]) => plaintext !== null));
+  await until(() => ben.store.outbox.pending().length === 0);
+  const said = encrypt.mock.calls.flatMap(([, plaintext]) => (plaintext ? [new TextDecoder().decode(plaintext)] : []));
+  expect(said[0]).toContain('<received ');
+  expect(Math.max(...said.map((text) => text.match(/<introduction /g)?.length ?? 0))).toBe(1);
 });
 
 test('contacts that know each other tell where they can be reached directly now', async () => {

@@ -50,6 +50,10 @@ export function introductionElement(context: MessagingContext, contact: ContactR
   );
 }
 
+export function isIntroduction(element: Element): boolean {
+  return element.is('introduction', namespace);
+}
+
 /** `reader`: the address of ours the envelope was for; `identityKey`: the device it was decrypted from. */
 export function introductionIn(
   context: MessagingContext,
@@ -57,7 +61,7 @@ export function introductionIn(
   identityKey: Uint8Array,
   reader: string,
 ): Introduction | null {
-  const element = content.find((candidate) => candidate.is('introduction', namespace));
+  const element = content.find(isIntroduction);
   const attributes: Record<string, unknown> = element?.attrs ?? {};
   const { xid, name, proof } = attributes;
   if (!element || typeof xid !== 'string' || typeof proof !== 'string') return null;

@@ -21,7 +21,7 @@ import {
   verifiedDevices,
   waitsForTrust,
 } from '../devices/recipients.ts';
-import { introductionElement } from '../envelope/introductions.ts';
+import { introductionElement, isIntroduction } from '../envelope/introductions.ts';
 import { sceNamespace, writeEnvelope } from '../envelope/sce-envelope.ts';
 import { tellWhoIsLeftOut } from '../timeline/left-out.ts';
 import { addClearRequests, clearSignalsAllowed, isClearSignal } from './clear-signals.ts';
@@ -118,7 +118,8 @@ export function encryptContent(
   after: AfterCommit,
 ): { readonly stanza: string; readonly targets: readonly Omit<OutboxTarget, 'outboxId'>[] } | null {
   const devices = contactDevices(context, contact);
-  if (!contact.xidShared && contact.subscription !== 'pending-in') {
+  // An answer to an introduction has one already.
+  if (!contact.xidShared && contact.subscription !== 'pending-in' && !content.some(isIntroduction)) {
     content.push(introductionElement(context, contact, pair.to));
   }
   const plaintext = writeEnvelope({ content, from: pair.from, to: pair.to, time: row.createdAt }, context.random);
