@@ -83,8 +83,8 @@ describe('a page of the archive', () => {
     await ben.inbox.takeAll(page);
     expect(bodies(ben, anna)).toEqual(['hello', ...texts]);
     expect(counts.get('inbox.before-commit')).toBe(page.length);
-    // Ten at least, and by this clock eight more.
-    expect(counts.get('inbox.committed')).toBe(Math.ceil(page.length / 19));
+    // Five at least, and by this clock eight more.
+    expect(counts.get('inbox.committed')).toBe(Math.ceil(page.length / 13));
   });
 
   test('of which one cannot be taken comes again, and nothing is lost or doubled', async () => {
@@ -99,7 +99,7 @@ describe('a page of the archive', () => {
     };
     await expect(ben.inbox.takeAll(page)).rejects.toThrow('SQLITE_FULL');
     const taken = bodies(ben, anna).length - 1;
-    expect(taken).toBeGreaterThanOrEqual(10);
+    expect(taken).toBeGreaterThanOrEqual(5);
     expect(taken).toBeLessThan(29);
     expect(bodies(ben, anna)).toEqual(['hello', ...texts.slice(0, taken)]);
     await ben.inbox.takeAll(page);

@@ -27,7 +27,7 @@ const maxDevicesOfStranger = 10;
 /** Milliseconds of work after which others get a turn: thousands of archived messages come in without a pause. */
 const slice = 8;
 /** So many archived messages share a transaction at least: on a slow computer, too, the disk is waited for seldom. */
-const fewestAtOnce = 10;
+const fewestAtOnce = 5;
 
 export class Inbox {
   readonly #context: MessagingContext;
