@@ -96,6 +96,23 @@ async function settled(server: MemoryServer): Promise<void> {
   });
 }
 
+test('the notice of a new device goes when all devices were judged', async () => {
+  const { server, laptop, desktop } = await household();
+  const phone = person('Anna');
+  addByJid(phone, benJid, 'Ben');
+  await server.signIn(phone, annaJid);
+  const ownOf = (id: DeviceId) => laptop.store.devices.get('self', id);
+  await until(() => [desktop, phone].every(({ deviceId }) => ownOf(deviceId) !== null));
+  await laptop.directory.fetchBundle('self', null, desktop.deviceId);
+  expect(ownDeviceNews(laptop.store)).not.toBeNull();
+  const judge = (id: DeviceId, trust: 'verified' | 'distrusted') =>
+    commandsOf(laptop)['devices.setTrust']({ ref: deviceRef('self', id), trust });
+  await judge(desktop.deviceId, 'verified');
+  expect(ownDeviceNews(laptop.store)).not.toBeNull();
+  await judge(phone.deviceId, 'distrusted');
+  expect(ownDeviceNews(laptop.store)).toBeNull();
+});
+
 test('what is on its way with the server is not sent to own devices once more when the contact confirms it', async () => {
   const { server, laptop, desktop, ben } = await household();
   const { account } = laptop;

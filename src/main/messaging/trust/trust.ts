@@ -7,6 +7,7 @@ import type { ContactRecord, DeviceRecord } from '../../storage/records.ts';
 import { type AfterCommit, accountOf, inTransaction, type MessagingContext, selfOf } from '../context.ts';
 import { needsKeys, type Owner } from '../devices/device-records.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
+import { ownDeviceNewsSeen } from '../devices/own-device-news.ts';
 import { linkedDevices, serverReaches } from '../devices/recipients.ts';
 import { believe, mainName, spokenOfBy } from '../devices/trust-belief.ts';
 import { nothingOwed, owedTo, tellChanges } from '../devices/trust-news.ts';
@@ -64,11 +65,19 @@ export class Trust {
       store.devices.put({ ...device, trust });
     }
     if (about) for (const { keyId, trust } of expected) this.remember(about, keyId, trust);
+    if (owner === 'self' && this.#allJudged()) ownDeviceNewsSeen(store);
     const verified = judgements.filter(({ trust }) => trust === 'verified').map(({ device }) => device);
     this.#tellOthers(owner, contact, judgements, expected, after);
     const first = verified.flatMap((device) => spokenOfBy(this.#context, { ...device, trust: 'verified' }));
     tellChanges(this.#context, after, believe(this.#context, first));
     after(() => this.attend(owner));
+  }
+
+  /** Whoever has judged every device of the account knows of each. */
+  #allJudged(): boolean {
+    const { deviceId: here } = selfOf(this.#context);
+    const others = this.#context.store.devices.of('self').filter(({ active, deviceId }) => active && deviceId !== here);
+    return others.every(({ trust }) => trust === 'verified' || trust === 'distrusted');
   }
 
   /** Inside a transaction: the person's own word about a key. */
