@@ -51,7 +51,6 @@ export function deviceCommands(
       }
       const record = owner === 'self' ? store.devices.get('self', deviceId) : null;
       if (!record) return unknown;
-      profile.trust.judge('self', [{ device: record, trust: 'distrusted' }]);
       inTransaction(context, (after) => {
         profile.trust.judgeIn('self', [{ device: record, trust: 'distrusted' }], [], after);
         removeOwnDevice(context, record);
