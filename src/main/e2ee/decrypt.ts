@@ -19,7 +19,7 @@ export interface IncomingEnvelope {
   /** `omemo2` if it is not given. */
   readonly wire?: WireFormat;
   readonly senderDeviceId: DeviceId;
-  /** The `kex` attribute of our `<key/>`; see `isKeyExchange`. */
+  /** The `kex` (`prekey`) attribute of our `<key/>`; see `isKeyExchange`. */
   readonly keyExchange: boolean;
   /** Our `<key/>`, decoded. */
   readonly data: Uint8Array;
@@ -181,16 +181,17 @@ function acceptKeyExchange(
 }
 
 /**
- * Whether our `<key/>` is a key exchange. One client (QXmpp) repeats its own until an answer arrives, as §4.3 has it, but
- * marks only the first with `kex`. The two messages of the newer format cannot be taken for each other, since their first
- * fields are of different kinds; and the mark is not sealed, so it is nothing to rely on.
+ * Whether our `<key/>` is a key exchange. QXmpp repeats its own until an answer arrives, as §4.3 has it, but marks only the
+ * first with `kex`; Pidgin's plugin (lurch 0.7.0) marks none with `prekey`, which came to the older format late. In neither
+ * format can the two messages be taken for each other, since their first fields are of different kinds; and the mark is
+ * not sealed, so it is nothing to rely on.
  */
 export function isKeyExchange({
   keyExchange,
   data,
   wire = 'omemo2',
 }: Pick<IncomingEnvelope, 'keyExchange' | 'data' | 'wire'>): boolean {
-  return keyExchange || (wire === 'omemo2' && wireOf(wire).readKeyExchange(data).ok);
+  return keyExchange || wireOf(wire).readKeyExchange(data).ok;
 }
 
 /** The identity key, 32 bytes, in a key exchange: which device's record `decrypt` needs. Not authenticated yet. */
