@@ -196,6 +196,11 @@ describe('in a conversation', () => {
         },
         legacy: writeLegacy({ sid: 9, keys: [{ ...key, deviceId: olderFor }, key], iv: bytes(3), payload: bytes(4) }),
       });
+    // Which of both stands first is nothing to us, but to clients that look at names alone (lurch 0.7.0).
+    const written = stanza(5, 5)
+      .getChildren('encrypted')
+      .map((child) => child.getNS());
+    expect(written).toEqual(['eu.siacs.conversations.axolotl', 'urn:xmpp:omemo:2']);
     const found = (made: Element, given = arrival()) => {
       const result = encryptedIn(anna.context, element(made.toString()), given);
       return result?.ok ? [result.value.wire, result.value.keys.length] : null;

@@ -88,8 +88,9 @@ export function writeEncryptedMessage(message: {
   const { encrypted, legacy } = message;
   const namespace = legacy?.getNS() ?? omemoNamespace;
   const stanza = xml('message', { type: 'chat', id: message.id, from: message.from, to: message.to });
-  if (encrypted) stanza.append(writeEncrypted(encrypted));
+  // A client of the legacy format's time (lurch 0.7.0) takes the first element of the name, whatever its namespace.
   if (legacy) stanza.append(legacy);
+  if (encrypted) stanza.append(writeEncrypted(encrypted));
   stanza.append(xml('encryption', { xmlns: 'urn:xmpp:eme:0', namespace, name: 'OMEMO' }));
   stanza.append(xml('store', { xmlns: 'urn:xmpp:hints' }));
   // Servers and clients of the legacy format's time know a message by its body.
