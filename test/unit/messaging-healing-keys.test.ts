@@ -89,6 +89,32 @@ describe('a device of a contact', () => {
     expect(tablet.history(anna).find(({ body }) => body === 'so I see')?.encryption).toBe('omemo2');
   });
 
+  test('that reads the older version alone gets no sign of what is no text, which its client would show', async () => {
+    const { server, anna, ben, tablet } = await withTablet();
+    await server.publish(benJid, bundlesNode, String(tablet.deviceId), undefined);
+    await delivered(anna, anna.say(ben, 'to both'));
+    const from = server.carried.length;
+    await delivered(ben, ben.say(anna, 'from the laptop'));
+    await delivered(anna, anna.say(ben, 'and back'));
+    await until(() => shown(tablet, anna, 'text').includes('and back'));
+    const marks = server.carried.slice(from).map((text) => [text.includes('<body>'), text.includes('urn:xmpp:eme:0')]);
+    const [texts, others] = [marks.filter(([isText]) => isText), marks.filter(([isText]) => !isText)];
+    expect([texts.length, texts.every(([, isHinted]) => isHinted)]).toEqual([2, true]);
+    expect([others.length >= 2, others.some(([, isHinted]) => isHinted)]).toEqual([true, false]);
+  });
+
+  test('that reads the newer version: what is a text cannot be told from what is none', async () => {
+    const server = new MemoryServer();
+    const [anna, ben] = [person('Anna'), person('Ben')];
+    addByJid(anna, benJid, 'Ben');
+    addByJid(ben, annaJid, 'Anna');
+    await server.signIn(anna, annaJid);
+    await server.signIn(ben, benJid);
+    for (const who of [anna, ben]) await delivered(who, who.say(who === anna ? ben : anna, 'Hello'));
+    expect(server.carried.length).toBeGreaterThanOrEqual(4);
+    expect(server.carried.filter((text) => !text.includes('urn:xmpp:eme:0'))).toEqual([]);
+  });
+
   test('with bad keys in both versions is left out, and that is said', async () => {
     const { server, anna, ben, tablet } = await withTablet();
     await server.publish(benJid, bundlesNode, String(tablet.deviceId), badSignature(tablet));

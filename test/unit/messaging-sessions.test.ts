@@ -165,6 +165,8 @@ describe('devices', () => {
     const heartbeats = ben.sent.slice(before);
     expect(heartbeats).toHaveLength(1);
     expect(heartbeats[0]).not.toContain('<payload>');
+    // Nobody misses anything in it: no client is told to show that it could not be read (XEP-0380).
+    expect(heartbeats[0]).not.toContain('urn:xmpp:eme:0');
     expect(shown(anna, ben, 'text')).toHaveLength(72);
   });
 });

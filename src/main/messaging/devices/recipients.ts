@@ -106,6 +106,15 @@ export function ownOtherDevices(context: MessagingContext): DeviceRecord[] {
     .filter((device) => device.active && device.deviceId !== self.deviceId && letIn(device));
 }
 
+/**
+ * Clients of the legacy format get what is sent to this party, too, or a copy of it. What is no text is not for them, and
+ * who carries it can tell the two apart there anyway: a text has an element and a body for such clients.
+ */
+export function olderClientsSee(context: MessagingContext, party: ContactRecord): boolean {
+  const theirs = party.id === ownQueue ? [] : contactDevices(context, party);
+  return [...theirs, ...ownOtherDevices(context)].some((device) => device.wire === 'omemo-legacy');
+}
+
 export function serverReaches(context: MessagingContext, address: BareJid | null): boolean {
   const transport = context.xmpp();
   return address !== null && (transport?.reach(address).reachable ?? false);

@@ -98,6 +98,16 @@ export function writeEncryptedMessage(message: {
   return stanza;
 }
 
+/**
+ * The same without what it is encrypted with: clients that cannot read it show a line for each message that says so
+ * (XEP-0380), and in this one is nothing that a person could miss.
+ */
+export function withoutHint(stanza: Element): Element {
+  const hint = stanza.getChild('encryption', 'urn:xmpp:eme:0');
+  if (hint) stanza.remove(hint);
+  return stanza;
+}
+
 const unreadableHere = 'This message is encrypted (OMEMO), and this app cannot show it.';
 
 function malformed(detail: string): Result<EncryptedElement> {

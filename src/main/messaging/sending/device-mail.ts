@@ -5,7 +5,8 @@ import type { WireFormat } from '../../e2ee/types.ts';
 import type { ContactRecord, DeviceRecord } from '../../storage/records.ts';
 import { type AfterCommit, type MessagingContext, selfOf } from '../context.ts';
 import type { KeyDirectory } from '../devices/key-directory.ts';
-import { addressPair, contactDevices, linkedDevices } from '../devices/recipients.ts';
+import { addressPair, contactDevices, linkedDevices, olderClientsSee } from '../devices/recipients.ts';
+import { withoutHint } from '../envelope/omemo-stanza.ts';
 import { writeEnvelope } from '../envelope/sce-envelope.ts';
 import { encryptFor } from './encrypt-for.ts';
 import type { Outbox } from './outbox.ts';
@@ -59,11 +60,8 @@ export function queueForDevice(
   noteSealed(context, id ?? messageId);
   const [current, legacy] = wire === 'omemo2' ? [sealed, null] : [null, sealed];
   const stanza = writeSealed(selfOf(context).deviceId, id ?? messageId, pair, contact.id, current, legacy);
-  if (id !== undefined) {
-    // The other devices have it: nothing shall make their clients show that this one is not for them (XEP-0380).
-    const hint = stanza.getChild('encryption', 'urn:xmpp:eme:0');
-    if (hint) stanza.remove(hint);
-  }
+  // What was sent before the other devices have, and in an empty message is nothing to have.
+  if (id !== undefined || content === null || olderClientsSee(context, contact)) withoutHint(stanza);
   const preference = context.store.conversations.byContact(contact.id)?.routePreference ?? 'automatic';
   outbox.addSealed({ messageId, contactId: contact.id, preference }, stanza, sealed.targets, after);
   return true;

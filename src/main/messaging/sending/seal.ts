@@ -16,12 +16,14 @@ import {
   addressPair,
   contactDevices,
   hasHadEncryption,
+  olderClientsSee,
   ownOtherDevices,
   partyOf,
   verifiedDevices,
   waitsForTrust,
 } from '../devices/recipients.ts';
 import { introductionElement, isIntroduction } from '../envelope/introductions.ts';
+import { withoutHint } from '../envelope/omemo-stanza.ts';
 import { sceNamespace, writeEnvelope } from '../envelope/sce-envelope.ts';
 import { tellWhoIsLeftOut } from '../timeline/left-out.ts';
 import { addClearRequests, clearSignalsAllowed, isClearSignal } from './clear-signals.ts';
@@ -87,6 +89,7 @@ function sealTrust(
   if (devices.length > 0 && sealed.targets.length === 0) return 'waiting';
   noteSealed(context, row.messageId);
   const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, party.id, sealed, null);
+  if (olderClientsSee(context, party)) withoutHint(stanza);
   context.store.outbox.setEncrypted(row.id, stanza.toString(), sealed.targets);
   return 'sealed';
 }
@@ -140,6 +143,7 @@ export function encryptContent(
   }
   noteSealed(context, row.messageId);
   const stanza = writeSealed(selfOf(context).deviceId, row.messageId, pair, contact.id, sealed, legacy);
+  if (row.kind !== 'text' && olderClientsSee(context, contact)) withoutHint(stanza);
   const hasReceipts = sealed.targets.some((target) => target.owner !== 'self');
   if (legacy && !hasReceipts && clearSignalsAllowed(context, contact)) addClearRequests(stanza);
   return { stanza: stanza.toString(), targets };
