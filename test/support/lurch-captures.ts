@@ -1,0 +1,21 @@
+/**
+ * What Pidgin 2.14.12 with lurch 0.7.0 (libomemo 0.8.1, axc 0.3.7) really sent to a throw-away account on a Prosody of its own
+ * (2026-11-28, captured by hand), with the private keys it was encrypted for. Taken over as it was, but for the bundle: three
+ * of its prekeys.
+ */
+
+/** An own device with one prekey, as it is stored; made for this alone. */
+export const ownDevice =
+  'AWWcZNSxBY86SNEDUWpCxuo/52zv8/qqbqDS4WYMJdRrIKlRWHUiLe0x/JpjG6YAfQLLicgWAyMcMKNQsiPB7lvZONAUAAAAZQAAAAIAAAABAAAAAZ5sI43FrvBAfQUFlkRX8N8g7suxsYS/iDuit3uQV3i9c/WaLZmiGBLYSOjSugkIX4uBqC3NGPIQtI9+LWs1KxSLj0pWr0W7dacZS2O6SIYAQvCGF64D7NATU0Zl+2WIjzOA/RV7ajl1WkpSkmQRFJlbE8uHzWKvEBtRmh9zseMFQnoh/LO2IAC/8AAAAAAAAAAAAAEAAAABei/A/4+ouK19H7QYbGu0dL2TCWQVVZ0utJ3NUCpRuvEtN7ed9/wWDLFVOf+DPczFNCNYzy1ctO8KT2yboEz7TQAAAAA=';
+
+/** As fetched from the pubsub nodes of `pat@bothy.test`. */
+export const deviceList = '<list xmlns="eu.siacs.conversations.axolotl"><device id="1843768474"/></list>';
+export const bundle =
+  '<bundle xmlns="eu.siacs.conversations.axolotl"><signedPreKeyPublic signedPreKeyId="0">BSf+vgKRsEJ+QCE7UKa/V8RMMRxcx1oGJw2zyHGKBPsR</signedPreKeyPublic><signedPreKeySignature>0SKnTXyt05dHCXaZP4CAb8YqN8t4Y8gtKtt97KyQ4QAOOq6w5tvs3bICVFwYH2J79yBuChwJxjAIPLDvWJ9MCA==</signedPreKeySignature><identityKey>BZ9ni0i2rcKrfDrz+tPLWOvEc6N7XouK6qyggrVyMJxY</identityKey><prekeys><preKeyPublic preKeyId="1">BU7/w7gbYd3gGHiZh3YNlBr4Rd1Pu75unWJXHhcxBb5j</preKeyPublic><preKeyPublic preKeyId="2">BbY3qilWEC7zjfJScAGhmXsZL0y12d/9WPKXEwBAORks</preKeyPublic><preKeyPublic preKeyId="3">Bc7VD79PyacBhBriwWdymNkWvAPja804ZvObeQ5vsw4j</preKeyPublic></prekeys></bundle>';
+
+/** Three messages one after the other, nothing said in between: key exchanges, none of them marked `prekey`. */
+export const messages = [
+  '<message id="purpleee106282" xml:lang="en" type="chat" from="pat@bothy.test/pidgin" to="d2@bothy.test" xmlns="jabber:client"><active xmlns="http://jabber.org/protocol/chatstates"/><encrypted xmlns="eu.siacs.conversations.axolotl"><header sid="1843768474"><key rid="1704748244">MwgBEiEFucCIaPapiY/kM10vnbZhSEP3EvUclszrLMX8XqDeYT8aIQWfZ4tItq3Cq3w68/rTy1jrxHOje16LiuqsoIK1cjCcWCJiMwohBebli2gUT1NSKXh3H+x0MI06fDpPinVPa72jWa4OWXRTEAAYACIwX9w5O8I94UTdQ7E0p1mpAqiM88/sHD0KtsNsXPv7Mbq4gg5NIaYRYllJdh7aePcPskzAT3IHykIomtmW7wYwAQ==</key><iv>ye2T5KCKmcrUF5K7</iv></header><payload>cR/cXkM=</payload></encrypted><encryption namespace="eu.siacs.conversations.axolotl" name="OMEMO" xmlns="urn:xmpp:eme:0"/><store xmlns="urn:xmpp:hints"/><stanza-id by="d2@bothy.test" id="zpLHGpsfmeL4lqPoP_g5pbk1" xmlns="urn:xmpp:sid:0"/></message>',
+  '<message id="purpleee106284" xml:lang="en" type="chat" from="pat@bothy.test/pidgin" to="d2@bothy.test" xmlns="jabber:client"><active xmlns="http://jabber.org/protocol/chatstates"/><encrypted xmlns="eu.siacs.conversations.axolotl"><header sid="1843768474"><key rid="1704748244">MwgBEiEFucCIaPapiY/kM10vnbZhSEP3EvUclszrLMX8XqDeYT8aIQWfZ4tItq3Cq3w68/rTy1jrxHOje16LiuqsoIK1cjCcWCJiMwohBebli2gUT1NSKXh3H+x0MI06fDpPinVPa72jWa4OWXRTEAEYACIwnepEiLY6WP+JOo/u5jJfQ5f9mQ/2KhBW+uUt6SvLiKEy6XR8xxWL127hN97d91jHLDmuJgXRw6somtmW7wYwAQ==</key><iv>/leJw+1FIA6OEtZC</iv></header><payload>8dqJE8FK</payload></encrypted><encryption namespace="eu.siacs.conversations.axolotl" name="OMEMO" xmlns="urn:xmpp:eme:0"/><store xmlns="urn:xmpp:hints"/><stanza-id by="d2@bothy.test" id="FLh9Gfb4nUuC3toW1BnwROd-" xmlns="urn:xmpp:sid:0"/></message>',
+  '<message id="purpleee106285" xml:lang="en" type="chat" from="pat@bothy.test/pidgin" to="d2@bothy.test" xmlns="jabber:client"><active xmlns="http://jabber.org/protocol/chatstates"/><encrypted xmlns="eu.siacs.conversations.axolotl"><header sid="1843768474"><key rid="1704748244">MwgBEiEFucCIaPapiY/kM10vnbZhSEP3EvUclszrLMX8XqDeYT8aIQWfZ4tItq3Cq3w68/rTy1jrxHOje16LiuqsoIK1cjCcWCJiMwohBebli2gUT1NSKXh3H+x0MI06fDpPinVPa72jWa4OWXRTEAIYACIwvNcm6IH+b/E3CL5ElVwbHKI5Fj6pvqAN7LzyNh/DAv63MiBzGBR1b2j9C9DFfjhwuYSkMcr6el8omtmW7wYwAQ==</key><iv>em/GgtfNAahkeg1I</iv></header><payload>JXPJArToJtnU74id</payload></encrypted><encryption namespace="eu.siacs.conversations.axolotl" name="OMEMO" xmlns="urn:xmpp:eme:0"/><store xmlns="urn:xmpp:hints"/><stanza-id by="d2@bothy.test" id="xZ1AcH5X6eJh3-9RZgw3PTnp" xmlns="urn:xmpp:sid:0"/></message>',
+];
