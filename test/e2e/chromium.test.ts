@@ -132,6 +132,14 @@ bridgeContract('the window in Chromium', async () => {
   return pageBridge(opened.page, opened.close);
 });
 
+test('a window that has been opened is not loaded again', async () => {
+  const opened = await open('opened');
+  await opened.page.evaluate('void (globalThis.mark = "here")');
+  await opened.page.see('textbox', 'Your name');
+  expect(await opened.page.evaluate('globalThis.mark')).toBe('here');
+  await opened.close();
+});
+
 test('closing the window is told to the application', async () => {
   const opened = await open('closing');
   await opened.page.see('textbox', 'Your name');

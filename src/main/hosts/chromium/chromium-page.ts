@@ -31,8 +31,10 @@ const contextSchema = v.object({
   }),
 });
 const navigatedSchema = v.object({
-  frame: v.object({ id: v.string(), url: v.string(), parentId: v.optional(v.string()) }),
+  frame: v.object({ id: v.string(), loaderId: v.string(), url: v.string(), parentId: v.optional(v.string()) }),
 });
+// https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-navigate
+const navigationSchema = v.object({ loaderId: v.optional(v.string()), errorText: v.optional(v.string()) });
 const requestSchema = v.pipe(
   v.string(),
   v.maxLength(longestRequest),
@@ -61,6 +63,9 @@ export class ChromiumPage {
   readonly #sessionId: string;
   readonly #handlers: PageHandlers;
   #mainFrame = '';
+  /** Of the document that the main frame shows. */
+  #shownLoader = '';
+  #onShown: () => void = () => undefined;
   /** The page's own script world, while our page is shown. */
   #context: number | null = null;
 
@@ -70,7 +75,10 @@ export class ChromiumPage {
     this.#handlers = handlers;
   }
 
-  /** Takes the page over and shows ours; resolves once it is on its way. */
+  /**
+   * Takes the page over and shows ours; resolves once it is there. Chromium itself may be loading it as well, as what it
+   * was started with: that one is replaced, with whatever was done in it.
+   */
   async open(): Promise<void> {
     this.#pipe.listen((method, params, sessionId) => {
       if (sessionId === this.#sessionId) this.#hear(method, params);
@@ -86,7 +94,12 @@ export class ChromiumPage {
     await this.send('Runtime.addBinding', { name: bindingName });
     await this.send('Page.addScriptToEvaluateOnNewDocument', { source: pageBridgeScript(pageOrigin) });
     await this.send('Runtime.runIfWaitingForDebugger');
-    await this.send('Page.navigate', { url: pageUrl });
+    const { loaderId, errorText } = v.parse(navigationSchema, await this.send('Page.navigate', { url: pageUrl }));
+    // Nothing is loaded anew, or it is there already.
+    if (loaderId === undefined || errorText !== undefined || loaderId === this.#shownLoader) return;
+    await new Promise<void>((resolve) => {
+      this.#onShown = resolve;
+    });
   }
 
   /** One DevTools command to this page. */
@@ -139,6 +152,8 @@ export class ChromiumPage {
         const { frame } = v.parse(navigatedSchema, params);
         if (frame.parentId !== undefined) return;
         this.#mainFrame = frame.id;
+        this.#shownLoader = frame.loaderId;
+        this.#onShown();
         // Something led the page away without asking the network (about:blank): back to ours.
         if (!frame.url.startsWith(pageUrl)) void this.send('Page.navigate', { url: pageUrl }).catch(() => undefined);
         return;
