@@ -7,6 +7,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright';
+import { type Frame, omemoOnTheWire } from './converse-account.ts';
 
 const files = dirname(fileURLToPath(import.meta.resolve('converse.js/dist/converse.min.js')));
 const patience = 30_000;
@@ -36,7 +37,8 @@ export class Converse {
   readonly #options: ConverseOptions;
   readonly #context: BrowserContext;
   readonly #server: Server;
-  readonly #stanzas: string[] = [];
+  readonly #frames: Frame[] = [];
+  readonly #complaints: string[] = [];
   #page: Page | null = null;
 
   private constructor(options: ConverseOptions, context: BrowserContext) {
@@ -98,9 +100,16 @@ export class Converse {
     const page = await this.#context.newPage();
     this.#page = page;
     page.on('websocket', (socket) => {
-      socket.on('framesent', ({ payload }) => this.#stanzas.push(String(payload)));
-      socket.on('framereceived', ({ payload }) => this.#stanzas.push(String(payload)));
+      const keep = (direction: Frame['direction'], payload: string | Buffer): void => {
+        this.#frames.push({ at: Date.now(), direction, xml: String(payload) });
+      };
+      socket.on('framesent', ({ payload }) => keep('sent', payload));
+      socket.on('framereceived', ({ payload }) => keep('got', payload));
     });
+    page.on('console', (line) => {
+      if (['error', 'warning'].includes(line.type())) this.#complaints.push(line.text());
+    });
+    page.on('pageerror', (error) => this.#complaints.push(String(error)));
     await page.goto(`http://127.0.0.1:${address.port}/`);
     // With its contacts come the controls.
     await page.locator('converse-roster .dropdown--contacts').waitFor();
@@ -120,7 +129,7 @@ export class Converse {
 
   /** The messages it sent and got, as they were on its stream, those with something encrypted in them or all. */
   stanzas(which: 'all' | 'encrypted'): string[] {
-    const messages = this.#stanzas.filter((stanza) => stanza.startsWith('<message'));
+    const messages = this.#frames.map(({ xml }) => xml).filter((stanza) => stanza.startsWith('<message'));
     return which === 'all' ? messages : messages.filter((stanza) => stanza.includes('<encrypted '));
   }
 
@@ -180,7 +189,25 @@ export class Converse {
 
   /** This chat shows this text, now or later. */
   async reads(jid: string, text: string): Promise<void> {
-    await this.#chat(jid).locator('.chat-msg__text').getByText(text, { exact: true }).first().waitFor();
+    const shown = this.#chat(jid).locator('.chat-msg__text').getByText(text, { exact: true });
+    try {
+      await shown.first().waitFor();
+    } catch (error) {
+      throw new Error(`Converse does not show “${text}”.\n${await this.#account(jid)}`, { cause: error });
+    }
+  }
+
+  /** Why something that was waited for is not there: what this chat shows, what was on the stream, its complaints. */
+  async #account(jid: string): Promise<string> {
+    const lines = await this.#chat(jid).locator('.chat-msg, .chat-info').allInnerTexts();
+    return [
+      `The chat with ${jid} shows:`,
+      ...lines.map((line) => `  ${line.replaceAll(/\s+/g, ' ').trim()}`),
+      'On its stream:',
+      omemoOnTheWire(this.#frames),
+      'Its complaints:',
+      ...this.#complaints.map((line) => `  ${line}`),
+    ].join('\n');
   }
 
   /** The texts of this chat, in order. */
