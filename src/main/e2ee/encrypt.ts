@@ -36,9 +36,13 @@ function startSession(own: OwnDevice, bundle: Bundle, wire: Wire, random: Random
   const checked = checkBundle(bundle, wire.name);
   if (!checked.ok) return checked;
   const { identityKey, signedPrekey, signedPrekeyId, prekeys } = checked.value;
+  // Ids begin with 1 (§5.3.2), but Converse publishes a 0, too, and then takes it for none: it reads nothing of a session
+  // that was begun with that prekey. Where there is no other, it is better than nothing.
+  const allowed = prekeys.filter(({ id }) => id > 0);
+  const offered = allowed.length > 0 ? allowed : prekeys;
   // §5.4: "A random pk entry is selected".
   const [a = 0, b = 0, c = 0, d = 0] = random(4);
-  const prekey = prekeys[(((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % prekeys.length];
+  const prekey = offered[(((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % offered.length];
   if (prekey === undefined) return badBundle('no prekey');
   const ephemeral = newKeyPair(random);
   const remote = { identityKey, signedPrekey, prekey: prekey.key };
