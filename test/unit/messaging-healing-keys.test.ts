@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import * as omemo from '../../src/main/e2ee/omemo.ts';
 import { createOwnDevice } from '../../src/main/e2ee/own-device.ts';
+import { wireLegacy } from '../../src/main/e2ee/wire-legacy.ts';
+import { wireOmemo2 } from '../../src/main/e2ee/wire-omemo2.ts';
 import { selfOf } from '../../src/main/messaging/context.ts';
 import { bundlesNode, devicesNode, writeBundle, writeDeviceList } from '../../src/main/messaging/devices/key-nodes.ts';
 import {
@@ -11,6 +13,9 @@ import {
   writeLegacyBundle,
   writeLegacyDeviceList,
 } from '../../src/main/messaging/devices/legacy-nodes.ts';
+import { readLegacy } from '../../src/main/messaging/envelope/legacy-stanza.ts';
+import { readEncrypted } from '../../src/main/messaging/envelope/omemo-stanza.ts';
+import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, type PersonOptions, until } from '../support/messaging-person.ts';
@@ -35,6 +40,25 @@ const shown = (who: MessagingPerson, other: MessagingPerson, kind: Message['kind
     .filter((message) => message.kind === kind)
     .map(({ body }) => body);
 const leftOut = 'A device of Ben gets no messages for now: its keys could not be fetched.';
+
+/** Of this device, by the key exchanges in a stanza. */
+function prekeysTaken(stanza: string, deviceId: number): number[] {
+  const parsed = parseElement(stanza);
+  if (!parsed.ok) throw new Error('not a stanza');
+  const current = parsed.value.getChild('encrypted', 'urn:xmpp:omemo:2');
+  const older = parsed.value.getChild('encrypted', 'eu.siacs.conversations.axolotl');
+  const [inCurrent, inOlder] = [current && readEncrypted(current), older && readLegacy(older)];
+  const keys = [
+    ...(inCurrent?.ok ? inCurrent.value.recipients.flatMap((one) => one.keys) : []).map(
+      (key) => [key, wireOmemo2] as const,
+    ),
+    ...(inOlder?.ok ? inOlder.value.keys : []).map((key) => [key, wireLegacy] as const),
+  ];
+  return keys.flatMap(([key, wire]) => {
+    const exchange = key.deviceId === deviceId && key.keyExchange ? wire.readKeyExchange(key.data) : null;
+    return exchange?.ok ? [exchange.value.prekeyId] : [];
+  });
+}
 
 /** Anna, and Ben with a laptop and a tablet whose keys Anna has not asked for yet. */
 async function withTablet() {
@@ -178,6 +202,37 @@ describe('keys of ours', () => {
     expect(shown(ben, anna, 'text')).toEqual(['from Anna']);
     expect(shown(ben, carl, 'text')).toEqual(['from Carl']);
   });
+
+  test.each(['omemo2', 'omemo-legacy'] as const)(
+    '%s: a prekey that was seen to be taken is not taken again',
+    async (wire) => {
+      const server = new MemoryServer();
+      if (wire === 'omemo-legacy') for (const node of [devicesNode, bundlesNode]) server.hidden.add(node);
+      const [anna, ben, ...tablets] = [person('Anna'), ...Array.from({ length: 8 }, () => person('Ben'))];
+      if (!ben) throw new Error('no Ben');
+      addByJid(anna, benJid, 'Ben');
+      for (const who of [ben, ...tablets]) addByJid(who, annaJid, 'Anna');
+      for (const tablet of tablets) {
+        await server.signIn(tablet, benJid);
+        server.signOut(tablet);
+        const [bundle, legacy] = [tablet.context.cipher.ownBundle(), tablet.context.cipher.ownLegacyBundle()];
+        const two = writeBundle({ ...bundle, prekeys: bundle.prekeys.slice(0, 2) });
+        const older = writeLegacyBundle({ ...legacy, prekeys: legacy.prekeys.slice(0, 2) });
+        await server.publish(benJid, bundlesNode, String(tablet.deviceId), two);
+        await server.publish(benJid, legacyBundleNode(tablet.deviceId), 'current', older);
+      }
+      await server.signIn(anna, annaJid);
+      await server.signIn(ben, benJid);
+      ben.say(anna, 'for all my tablets, too');
+      await until(() => shown(anna, ben, 'text').length === 1);
+      anna.say(ben, 'and so is this');
+      await until(() => shown(ben, anna, 'text').includes('and so is this'));
+      for (const tablet of tablets) {
+        const taken = server.carried.flatMap((stanza) => prekeysTaken(stanza, tablet.deviceId));
+        expect(new Set(taken).size).toBe(2);
+      }
+    },
+  );
 
   test('a prekey that is gone: the message is asked for again and comes', async () => {
     const server = new MemoryServer();

@@ -200,6 +200,12 @@ export function identityOf(data: Uint8Array, format: WireFormat = 'omemo2'): Res
   return exchange.ok ? { ok: true, value: exchange.value.identityKey.slice() } : exchange;
 }
 
+/** Which prekey of the device it is for a key exchange takes; null: it is none. Not authenticated. */
+export function prekeyTakenBy(envelope: Pick<IncomingEnvelope, 'keyExchange' | 'data' | 'wire'>): number | null {
+  const exchange = envelope.keyExchange ? wireOf(envelope.wire ?? 'omemo2').readKeyExchange(envelope.data) : null;
+  return exchange?.ok ? exchange.value.prekeyId : null;
+}
+
 /**
  * Decrypts one message. `record` is that of the sending device: for a key exchange the one of `identityOf(data)` (null
  * when there is none), else of the identity known for the device id. Nothing given is changed; on failure nothing is to

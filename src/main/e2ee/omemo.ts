@@ -4,7 +4,7 @@
  * has not happened. Call `ready` first.
  */
 import { checkBundle } from './bundle-check.ts';
-import { type Decrypted, decrypt, identityOf, isKeyExchange } from './decrypt.ts';
+import { type Decrypted, decrypt, identityOf, isKeyExchange, prekeyTakenBy } from './decrypt.ts';
 import { signLabel, verifyLabel } from './device-label.ts';
 import { encrypt } from './encrypt.ts';
 import { fingerprintOf, identityOfFingerprint } from './fingerprint.ts';
@@ -39,6 +39,7 @@ export {
   maintainOwnDevice,
   parseOwnDevice,
   parseRecord,
+  prekeyTakenBy,
   readLegacyBundle,
   ready,
   renewOwnDevice,

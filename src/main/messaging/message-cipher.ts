@@ -51,6 +51,8 @@ export interface MessageCipher {
   decrypt(input: CipherInput): Result<Decrypted>;
   /** The sender's identity, canonical, as the key exchange states it (proved only by decrypting); null when it is none. */
   statedIdentity(key: EncryptedKey, wire: WireFormat): Uint8Array | null;
+  /** The prekey that a key exchange for another device takes from that device's bundle; null when it is none. */
+  prekeyTakenBy(key: EncryptedKey, wire: WireFormat): number | null;
   /** Forgets the session for sending; the next message begins with a key exchange. */
   forgetSession(identityKey: Uint8Array, deviceId: DeviceId, wire: WireFormat): void;
   ownBundle(): Bundle;

@@ -6,6 +6,8 @@ import type { Owner } from './device-records.ts';
 /** Long enough for a burst of first messages, short enough that a spent prekey is seldom picked (XEP-0384 §6). */
 const bundleLifetime = 2 * 60_000;
 const retryBundleAfter = 60_000;
+/** Of one device. More are forgotten: by then its bundle has others. */
+const mostTaken = 20;
 /** Doubled so often for a device whose keys cannot be had again and again. */
 const mostDoublings = 5;
 
@@ -22,14 +24,26 @@ export class BundleMemory {
   readonly #failures = new Map<string, Failure>();
   /** Devices whose keys could not be had when they were asked for last. */
   readonly #withoutKeys = new Set<string>();
+  readonly #taken = new Map<string, ReadonlySet<number>>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
   cached(owner: Owner, deviceId: DeviceId, wire: WireFormat): Bundle | null {
-    const cached = this.#bundles.get(`${owner}/${deviceId}`);
-    return cached?.wire === wire && this.#since(cached.at) < bundleLifetime ? cached.bundle : null;
+    const key = `${owner}/${deviceId}`;
+    const cached = this.#bundles.get(key);
+    if (cached?.wire !== wire || this.#since(cached.at) >= bundleLifetime) return null;
+    const left = cached.bundle.prekeys.filter(({ id }) => !this.#taken.get(key)?.has(id));
+    // Taken twice is better than no session at all.
+    return left.length > 0 ? { ...cached.bundle, prekeys: left } : cached.bundle;
+  }
+
+  /** Somebody else began a session with this prekey of the device: it is not taken again from a bundle that still has it. */
+  prekeyTaken(owner: Owner, deviceId: DeviceId, prekeyId: number): void {
+    const key = `${owner}/${deviceId}`;
+    const taken = [...(this.#taken.get(key) ?? []), prekeyId];
+    this.#taken.set(key, new Set(taken.slice(-mostTaken)));
   }
 
   recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {

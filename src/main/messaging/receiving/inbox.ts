@@ -18,6 +18,7 @@ import { type DecryptedArrival, decryptFor } from './decrypt-arrival.ts';
 import type { EnvelopeReader } from './envelope-content.ts';
 import { encryptedIn, type IncomingEncrypted } from './incoming-encrypted.ts';
 import { takePlainMessage } from './plain-messages.ts';
+import { notePrekeysTaken } from './prekeys-taken.ts';
 import { type Sender, senderOf } from './sender.ts';
 import { UnreadableArrivals } from './unreadable-arrivals.ts';
 
@@ -202,6 +203,7 @@ export class Inbox {
     // It would only spend our prekeys: nobody answers who asks to be a contact.
     if (sender.contact?.subscription === 'pending-in' && !encrypted.payload) return 'taken';
     if (this.#isTooMany(sender.owner, encrypted.sid)) return 'refused';
+    notePrekeysTaken(this.#context, this.#directory, sender, encrypted);
     const id = messageIdOf(stanza, encrypted);
     if (encrypted.keys.length === 0) {
       const error = fail('encryption.not-for-us', 'A message was not encrypted for this device.').error;

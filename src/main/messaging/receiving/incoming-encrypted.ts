@@ -15,8 +15,16 @@ export interface IncomingEncrypted {
   readonly sid: DeviceId;
   /** Those with our device id. In a legacy message another person's device may have the same. */
   readonly keys: readonly EncryptedKey[];
+  /** Those for other devices that begin sessions. */
+  readonly exchanges: readonly ForeignExchange[];
   readonly iv: Uint8Array | null;
   readonly payload: Uint8Array | null;
+}
+
+export interface ForeignExchange {
+  /** Whose device it is for; null: the older format does not say. */
+  readonly jid: string | null;
+  readonly key: EncryptedKey;
 }
 
 /** Null: nothing encrypted. A stanza may carry both formats, each for other devices; ours is preferred in the newer. */
@@ -43,7 +51,10 @@ function readCurrent(context: MessagingContext, element: Element): Result<Incomi
     .filter((recipient) => isOwnAddress(context, recipient.jid))
     .flatMap((recipient) => recipient.keys)
     .filter((key) => key.deviceId === deviceId);
-  return ok({ wire: 'omemo2', sid, keys, iv: null, payload });
+  const exchanges = recipients
+    .flatMap(({ jid, keys: all }) => all.map((key) => ({ jid, key })))
+    .filter(({ key }) => key.keyExchange && !keys.includes(key));
+  return ok({ wire: 'omemo2', sid, keys, exchanges, iv: null, payload });
 }
 
 function readOlder(context: MessagingContext, element: Element): Result<IncomingEncrypted> {
@@ -55,6 +66,9 @@ function readOlder(context: MessagingContext, element: Element): Result<Incoming
     wire: 'omemo-legacy',
     sid,
     keys: read.value.keys.filter((key) => key.deviceId === deviceId),
+    exchanges: read.value.keys
+      .filter((key) => key.keyExchange && key.deviceId !== deviceId)
+      .map((key) => ({ jid: null, key })),
     iv,
     payload,
   });
