@@ -91,6 +91,58 @@ describe('a device of a contact', () => {
     expect(shown(ben, anna, 'text')).toEqual(['Hello', 'do not wait', 'nor this one']);
   });
 
+  /** Its keys are not there yet, in either version. Published, as the device would. */
+  async function announcedWithoutKeys(server: MemoryServer, tablet: MessagingPerson): Promise<() => Promise<void>> {
+    const { deviceId } = tablet;
+    const { cipher } = tablet.context;
+    await server.publish(benJid, bundlesNode, String(deviceId), undefined);
+    await server.publish(benJid, legacyBundleNode(deviceId), 'current', undefined);
+    return () => server.publish(benJid, bundlesNode, String(deviceId), writeBundle(cipher.ownBundle()));
+  }
+
+  test('that announces itself before its keys gets what is written two seconds after they are there', async () => {
+    const { server, anna, ben, tablet } = await withTablet();
+    const publishKeys = await announcedWithoutKeys(server, tablet);
+    await delivered(anna, anna.say(ben, 'not for the tablet'));
+    expect(shown(anna, ben, 'info')).toEqual([leftOut]);
+    await publishKeys();
+    anna.now += 2_000;
+    ben.now += 2_000;
+    await Promise.all([delivered(anna, anna.say(ben, 'for both')), delivered(ben, ben.say(anna, 'from one of us'))]);
+    await until(() => shown(tablet, anna, 'text').length === 2);
+    expect(shown(tablet, anna, 'text').sort()).toEqual(['for both', 'from one of us']);
+    expect(shown(anna, ben, 'info').at(-1)).toBe('A device of Ben gets messages again.');
+  });
+
+  test('that announces itself before its keys, of our own account, is asked for them when the list comes again', async () => {
+    const { server, anna, ben, tablet } = await withTablet();
+    const publishKeys = await announcedWithoutKeys(server, tablet);
+    await delivered(ben, ben.say(anna, 'not for the tablet'));
+    await publishKeys();
+    const listed = server.item(benJid, devicesNode, 'current');
+    const list = parseElement(listed ?? '');
+    if (!list.ok) throw new Error('no list');
+    await server.publish(benJid, devicesNode, 'current', list.value);
+    await delivered(ben, ben.say(anna, 'for the tablet, too'));
+    await until(() => shown(tablet, anna, 'text').includes('for the tablet, too'));
+  });
+
+  test('that announces itself before its keys, and is the only one: the message goes by itself soon after', async () => {
+    const server = new MemoryServer();
+    const [anna, ben] = [person('Anna'), person('Ben')];
+    addByJid(anna, benJid, 'Ben');
+    addByJid(ben, annaJid, 'Anna');
+    await server.signIn(ben, benJid);
+    const publishKeys = await announcedWithoutKeys(server, ben);
+    await server.signIn(anna, annaJid);
+    const id = anna.say(ben, 'to somebody new');
+    await until(() => anna.store.messages.get(id)?.failure?.code === 'encryption.no-usable-device');
+    await publishKeys();
+    anna.now += 2_000;
+    await delivered(anna, id);
+    expect(shown(ben, anna, 'text')).toEqual(['to somebody new']);
+  });
+
   test.each([
     ['a signature that is wrong', badSignature],
     ['no prekeys left', withoutPrekeys],

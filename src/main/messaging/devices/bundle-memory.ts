@@ -5,17 +5,21 @@ import type { Owner } from './device-records.ts';
 
 /** Long enough for a burst of first messages, short enough that a spent prekey is seldom picked (XEP-0384 §6). */
 const bundleLifetime = 2 * 60_000;
-const retryBundleAfter = 60_000;
+/** Nobody answered: each attempt keeps messages waiting for a while. */
+const retryUnansweredAfter = 60_000;
+/** There are none: told at once, and often true for a moment only, since devices announce themselves before their keys. */
+const retryRefusedAfter = 2_000;
 /** Of one device. More are forgotten: by then its bundle has others. */
 const mostTaken = 20;
-/** Doubled so often for a device whose keys cannot be had again and again. */
-const mostDoublings = 5;
+/** Doubled up to this for a device whose keys cannot be had again and again. */
+const longestRetry = 32 * 60_000;
 
 interface Failure {
   /** Null: to be asked again at once. */
   readonly at: number | null;
   /** How often in a row. */
   readonly times: number;
+  readonly wasRefused: boolean;
 }
 
 export class BundleMemory {
@@ -48,9 +52,20 @@ export class BundleMemory {
 
   recentlyFailed(owner: Owner, deviceId: DeviceId): boolean {
     const failure = this.#failures.get(`${owner}/${deviceId}`);
-    if (!failure || failure.at === null) return false;
-    const doublings = Math.min(Math.max(failure.times - 1, 0), mostDoublings);
-    return this.#since(failure.at) < retryBundleAfter * 2 ** doublings;
+    return failure !== undefined && this.#restOf(failure) > 0;
+  }
+
+  /** Milliseconds until one of their devices whose keys could not be had is asked for again; null: there is none. */
+  askAgainIn(owner: Owner): number | null {
+    const failures = [...this.#failures].filter(([key]) => key.startsWith(`${owner}/`));
+    const rests = failures.map(([, failure]) => this.#restOf(failure)).filter((rest) => rest > 0);
+    return rests.length > 0 ? Math.min(...rests) : null;
+  }
+
+  #restOf({ at, times, wasRefused }: Failure): number {
+    if (at === null) return 0;
+    const first = wasRefused ? retryRefusedAfter : retryUnansweredAfter;
+    return Math.min(first * 2 ** Math.max(times - 1, 0), longestRetry) - this.#since(at);
   }
 
   /** Its keys could not be had when they were asked for last: it gets nothing until that changes. */
@@ -61,13 +76,13 @@ export class BundleMemory {
   /** Its keys are still being asked for; until they come it is as if they could not be had. */
   isLate(owner: Owner, deviceId: DeviceId): void {
     const key = `${owner}/${deviceId}`;
-    this.#failures.set(key, { at: this.#now(), times: this.#failures.get(key)?.times ?? 0 });
+    this.#failures.set(key, { at: this.#now(), times: this.#failures.get(key)?.times ?? 0, wasRefused: false });
   }
 
   /** True when `isWithoutKeys` changed. `wasRefused`: there are no usable keys, as against nobody to ask. */
   failed(owner: Owner, deviceId: DeviceId, wasRefused: boolean): boolean {
     const key = `${owner}/${deviceId}`;
-    this.#failures.set(key, { at: this.#now(), times: (this.#failures.get(key)?.times ?? 0) + 1 });
+    this.#failures.set(key, { at: this.#now(), times: (this.#failures.get(key)?.times ?? 0) + 1, wasRefused });
     if (!wasRefused || this.#withoutKeys.has(key)) return false;
     this.#withoutKeys.add(key);
     return true;
@@ -83,8 +98,8 @@ export class BundleMemory {
 
   /** They are asked again at once; when that fails, too, no sooner than before. */
   forgetFailures(owner: Owner): void {
-    for (const [key, { times }] of this.#failures) {
-      if (key.startsWith(`${owner}/`)) this.#failures.set(key, { at: null, times });
+    for (const [key, failure] of this.#failures) {
+      if (key.startsWith(`${owner}/`)) this.#failures.set(key, { ...failure, at: null });
     }
   }
 

@@ -212,6 +212,7 @@ export class KeyDirectory {
     if (!list?.ok) return true;
     const account = accountOf(this.#context);
     if (account && arrival.from === account.jid) {
+      this.bundles.forgetFailures('self');
       this.#applyList('self', wire, list.value);
       if (!this.#isRight(wire, list.value) && this.#mayCorrect()) this.announce();
       return true;

@@ -21,7 +21,7 @@ import { Transmitter } from './transmitter.ts';
 import { explainWaiting } from './waiting-reason.ts';
 import { WakeTimers } from './wake-timers.ts';
 
-/** How soon content is looked at again that could not be encrypted. */
+/** How soon content is looked at again that could not be encrypted, where nothing says that it is worth it sooner. */
 const sealAgain = 60_000;
 /** Milliseconds of work after which others get their turn: many receipts are due at once after a long archive. */
 const longestTurn = 8;
@@ -252,7 +252,8 @@ export class Outbox {
         if (!this.#seal(entry)) {
           blocked ||= !isTrust;
           this.#explain(entry.row, contact);
-          this.#timers.wakeAt(contactId, this.#context.now() + sealAgain);
+          const wait = Math.min(this.#directory.bundles.askAgainIn(contactId) ?? sealAgain, sealAgain);
+          this.#timers.wakeAt(contactId, this.#context.now() + wait);
           continue;
         }
       }
