@@ -165,6 +165,31 @@ describe('a device of a contact', () => {
     expect(tablet.history(anna).find(({ body }) => body === 'so I see')?.encryption).toBe('omemo2');
   });
 
+  test('whose newer keys come after its older ones is written to in the newer version from then on', async () => {
+    const { server, anna, ben, tablet } = await withTablet();
+    const { deviceId } = tablet;
+    const encryptionOf = (body: string) => tablet.history(anna).find((message) => message.body === body)?.encryption;
+    await server.publish(benJid, bundlesNode, String(deviceId), undefined);
+    server.hidden.add(bundlesNode);
+    const say = async (body: string): Promise<void> => {
+      const said = [anna.say(ben, `${body}, Anna`), ben.say(anna, `${body}, Ben`)] as const;
+      await until(() => shown(tablet, anna, 'text').includes(`${body}, Anna`));
+      await until(() => shown(tablet, anna, 'text').includes(`${body}, Ben`));
+      await Promise.all([delivered(anna, said[0]), delivered(ben, said[1])]);
+    };
+    const versions = (body: string) => [encryptionOf(`${body}, Anna`), encryptionOf(`${body}, Ben`)];
+    await say('before');
+    for (const who of [anna, ben]) who.now += 2_000;
+    await say('still before');
+    server.hidden.delete(bundlesNode);
+    await server.publish(benJid, bundlesNode, String(deviceId), writeBundle(tablet.context.cipher.ownBundle()));
+    for (const who of [anna, ben]) who.now += 4_000;
+    await say('after');
+    expect(versions('before')).toEqual(['omemo-legacy', 'omemo-legacy']);
+    expect(versions('still before')).toEqual(['omemo-legacy', 'omemo-legacy']);
+    expect(versions('after')).toEqual(['omemo2', 'omemo2']);
+  });
+
   test('that reads the older version alone gets no sign of what is no text, which its client would show', async () => {
     const { server, anna, ben, tablet } = await withTablet();
     await server.publish(benJid, bundlesNode, String(tablet.deviceId), undefined);

@@ -28,6 +28,8 @@ export class BundleMemory {
   readonly #failures = new Map<string, Failure>();
   /** Devices whose keys could not be had when they were asked for last. */
   readonly #withoutKeys = new Set<string>();
+  /** Announce the newer version, but with keys that cannot be used: written to in the older one meanwhile. */
+  readonly #onlyOlder = new Map<string, Failure>();
   readonly #taken = new Map<string, ReadonlySet<number>>();
 
   constructor(now: () => number) {
@@ -96,6 +98,26 @@ export class BundleMemory {
     return this.#withoutKeys.delete(key);
   }
 
+  isOnlyOlder(owner: Owner, deviceId: DeviceId): boolean {
+    return this.#onlyOlder.has(`${owner}/${deviceId}`);
+  }
+
+  /** It is written to in the older version, and its newer keys may be there by now. */
+  isNewerDue(owner: Owner, deviceId: DeviceId): boolean {
+    const failure = this.#onlyOlder.get(`${owner}/${deviceId}`);
+    return failure !== undefined && this.#restOf(failure) <= 0;
+  }
+
+  onlyOlderWorks(owner: Owner, deviceId: DeviceId): void {
+    const key = `${owner}/${deviceId}`;
+    this.#onlyOlder.set(key, { at: this.#now(), times: (this.#onlyOlder.get(key)?.times ?? 0) + 1, wasRefused: true });
+  }
+
+  /** True: it was thought to read only the older version. */
+  newerWorks(owner: Owner, deviceId: DeviceId): boolean {
+    return this.#onlyOlder.delete(`${owner}/${deviceId}`);
+  }
+
   /** They are asked again at once; when that fails, too, no sooner than before. */
   forgetFailures(owner: Owner): void {
     for (const [key, failure] of this.#failures) {
@@ -105,6 +127,7 @@ export class BundleMemory {
 
   forgetAllFailures(): void {
     this.#failures.clear();
+    this.#onlyOlder.clear();
   }
 
   /** Milliseconds, also after the clock was set back. */

@@ -42,8 +42,6 @@ export class KeyDirectory {
   readonly #signal: AbortSignal;
   /** Bundles fetched lately, and devices whose bundle could not be had. */
   readonly bundles: BundleMemory;
-  /** Announce the newer version, but with keys that cannot be used: written to in the older one while we are signed in. */
-  readonly #onlyOlder = new Set<string>();
   /** Per owner: what their account announced since we signed in, in each of the two versions. */
   readonly #lists = new Map<Owner, Map<WireFormat, ReadonlySet<DeviceId>>>();
   readonly #listedAt = new Map<Owner, number>();
@@ -89,7 +87,6 @@ export class KeyDirectory {
     this.#lists.clear();
     this.#listedAt.clear();
     this.bundles.forgetAllFailures();
-    this.#onlyOlder.clear();
   }
 
   /** Milliseconds, also after the clock was set back. */
@@ -158,10 +155,10 @@ export class KeyDirectory {
     deviceId: DeviceId,
     asked?: WireFormat,
   ): Promise<Result<Bundle>> {
-    let wire = asked ?? this.#context.store.devices.get(owner, deviceId)?.wire ?? 'omemo2';
+    const spoken = this.bundles.isNewerDue(owner, deviceId) ? 'omemo2' : undefined;
+    let wire = asked ?? spoken ?? this.#context.store.devices.get(owner, deviceId)?.wire ?? 'omemo2';
     const asking = { context: this.#context, ask: this.#ask, owner, contact, deviceId };
     let result = await requestBundle(asking, wire);
-    const key = `${owner}/${deviceId}`;
     // On both lists, with keys of the newer version that cannot be used: better the older one than nothing.
     const isUnusable = !result.ok && !result.error.code.startsWith('transport.');
     if (isUnusable && asked === undefined && wire === 'omemo2' && this.#isListed(owner, 'omemo-legacy', deviceId)) {
@@ -169,7 +166,7 @@ export class KeyDirectory {
       if (older.ok) {
         wire = 'omemo-legacy';
         result = older;
-        this.#onlyOlder.add(key);
+        this.bundles.onlyOlderWorks(owner, deviceId);
       }
     }
     if (!result.ok) {
@@ -179,13 +176,14 @@ export class KeyDirectory {
       return result;
     }
     const bundle = result.value;
+    const isNewer = asked === undefined && wire === 'omemo2' && this.bundles.newerWorks(owner, deviceId);
     if (this.bundles.fetched(owner, deviceId, wire, bundle)) this.#receiversChanged(owner);
     inTransaction(this.#context, (after) => {
       if (owner !== 'self' && !this.#context.store.contacts.get(owner)) return;
       const existing = this.#context.store.devices.get(owner, deviceId);
       learnDevice(this.#context, after, owner, {
         deviceId,
-        ...(this.#onlyOlder.has(key) ? { wire } : {}),
+        ...(isNewer || this.bundles.isOnlyOlder(owner, deviceId) ? { wire } : {}),
         identityKey: this.#context.cipher.canonicalIdentity(bundle.identityKey),
         // What a contact without an account shows us itself is all there is to announce.
         active: existing?.active ?? contact?.jid === null,
@@ -220,7 +218,7 @@ export class KeyDirectory {
     const contact = this.#context.store.contacts.byAddress(arrival.from);
     // They may have mended what was wrong.
     if (contact) this.bundles.forgetFailures(contact.id);
-    if (contact && wire === 'omemo2') for (const { id } of list.value) this.#onlyOlder.delete(`${contact.id}/${id}`);
+    if (contact && wire === 'omemo2') for (const { id } of list.value) this.bundles.newerWorks(contact.id, id);
     if (contact) this.#applyList(contact.id, wire, list.value);
     return true;
   }
@@ -247,7 +245,7 @@ export class KeyDirectory {
       }
       for (const deviceId of ids) {
         const isListed = current ? current.has(deviceId) : devices.get(owner, deviceId)?.wire === 'omemo2';
-        const isCurrent = isListed && !this.#onlyOlder.has(`${owner}/${deviceId}`);
+        const isCurrent = isListed && !this.bundles.isOnlyOlder(owner, deviceId);
         const spoken = isCurrent ? 'omemo2' : 'omemo-legacy';
         learnDevice(this.#context, after, owner, { deviceId, active: true, wire: spoken });
       }
@@ -268,11 +266,6 @@ export class KeyDirectory {
     if (this.#corrections.length >= maxCorrections) return false;
     this.#corrections = [...this.#corrections, this.#context.now()];
     return true;
-  }
-
-  /** A device wrote in the newer version. True: it was thought to read only the older one. */
-  newerWorks(owner: Owner, deviceId: DeviceId): boolean {
-    return this.#onlyOlder.delete(`${owner}/${deviceId}`);
   }
 
   #isListed(owner: Owner, wire: WireFormat, deviceId: DeviceId): boolean {

@@ -95,7 +95,7 @@ function wireToWriteIn(
   owner: Owner,
   { sid, wire }: IncomingEncrypted,
 ): IncomingEncrypted['wire'] {
-  if (wire === 'omemo2' && directory.newerWorks(owner, sid)) return wire;
+  if (wire === 'omemo2' && directory.bundles.newerWorks(owner, sid)) return wire;
   return context.store.devices.get(owner, sid)?.wire ?? wire;
 }
 

@@ -39,11 +39,11 @@ export async function prepareToSeal(
   for (const deviceId of linked) if (!known.has(deviceId)) ask(contact.id, contact, deviceId);
   for (const device of contactId === ownQueue ? [] : contactDevices(context, contact)) {
     const reachable = linked.has(device.deviceId) || server;
-    if (reachable && !canEncryptTo(context, directory, device)) ask(contact.id, contact, device.deviceId);
+    if (reachable && !isReady(context, directory, device)) ask(contact.id, contact, device.deviceId);
   }
   if (server) {
     for (const device of ownOtherDevices(context)) {
-      if (!canEncryptTo(context, directory, device)) ask('self', null, device.deviceId);
+      if (!isReady(context, directory, device)) ask('self', null, device.deviceId);
     }
   }
   // One whose keys do not come, or come late, does not keep the others waiting.
@@ -57,12 +57,18 @@ export function readyToSeal(context: MessagingContext, directory: KeyDirectory, 
   const devices = contactDevices(context, contact);
   const known = new Set(context.store.devices.of(contact.id).map((device) => device.deviceId));
   for (const id of linkedDevices(context, contact)) if (!known.has(id)) return false;
-  const ready = (device: DeviceRecord): boolean => canEncryptTo(context, directory, device);
+  const ready = (device: DeviceRecord): boolean => isReady(context, directory, device);
   if (devices.length === 0 || !devices.some(ready)) return false;
   const own = server ? ownOtherDevices(context) : [];
   return [...devices, ...own].every(
     (device) => ready(device) || directory.bundles.recentlyFailed(device.owner, device.deviceId),
   );
+}
+
+/** With nothing to ask that could make it better. */
+function isReady(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
+  if (directory.bundles.isNewerDue(device.owner, device.deviceId)) return false;
+  return canEncryptTo(context, directory, device);
 }
 
 function canEncryptTo(context: MessagingContext, directory: KeyDirectory, device: DeviceRecord): boolean {
