@@ -17,6 +17,7 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    setupFiles: ['test/support/say-what-was-waited-for.ts'],
     // What programs under test keep beside their profiles does not go into the home of whoever runs the tests.
     env: {
       XDG_STATE_HOME: join(tmpdir(), 'bothy-test-state'),

@@ -9,6 +9,7 @@ import type { BridgeEvent, CommandArguments, CommandName, CommandValue } from '.
 import type { AppError, Result } from '../../src/shared/errors.ts';
 import type { Conversation, ConversationId, Message, MessageId } from '../../src/shared/model.ts';
 import { routeConversation } from '../../src/shared/routing.ts';
+import { bounded, longestWait } from './bounded-wait.ts';
 
 const host = fileURLToPath(new URL('../../src/main/hosts/stdio/stdio.ts', import.meta.url));
 
@@ -20,6 +21,11 @@ export interface HeadlessOptions {
   /** Without it the profile is kept by a passphrase instead of a key file. */
   readonly keyFile?: boolean;
 }
+
+/** Milliseconds. Longer than a command gives itself: signing in gives up after a minute. */
+const longestCommand = 90_000;
+/** From SIGKILL to the end, which waits for a disk that is written to. */
+const longestEnd = 60_000;
 
 /** The process ended before it answered. */
 export class Died extends Error {}
@@ -67,6 +73,10 @@ export class Headless {
     return this.#log;
   }
 
+  #lastOfLog(): string {
+    return `log: ${this.#log.slice(-8).join(' | ')}`;
+  }
+
   #take(line: string): void {
     const message: unknown = JSON.parse(line);
     if (typeof message !== 'object' || message === null) throw new Error('not an object on standard output');
@@ -93,7 +103,11 @@ export class Headless {
   async call<C extends CommandName>(command: C, args: CommandArguments<C>): Promise<Result<CommandValue<C>>> {
     this.#lastId += 1;
     const id = this.#lastId;
-    const answer = await this.raw(id, JSON.stringify({ jsonrpc: '2.0', id, method: command, params: args }));
+    const answer = await bounded(
+      `the answer to ${command}`,
+      this.raw(id, JSON.stringify({ jsonrpc: '2.0', id, method: command, params: args })),
+      { longest: longestCommand, about: () => this.#lastOfLog() },
+    );
     if (!answer.error) return { ok: true, value: answer.result as CommandValue<C> };
     if (answer.error.data) return { ok: false, error: answer.error.data };
     throw new Error(answer.error.message);
@@ -115,27 +129,20 @@ export class Headless {
   }
 
   /** The first event, from now on, that `pick` makes something of. */
-  when<T>(what: string, pick: (event: BridgeEvent) => T | null | undefined, timeoutMs = 60_000): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        end();
-      };
-      const end = this.subscribe((event) => {
+  when<T>(
+    what: string,
+    pick: (event: BridgeEvent) => T | null | undefined,
+    timeoutMs: number = longestWait,
+  ): Promise<T> {
+    let end = (): void => {};
+    const seen = new Promise<T>((resolve, reject) => {
+      end = this.subscribe((event) => {
         const picked = pick(event);
-        if (picked === null || picked === undefined) return;
-        done();
-        resolve(picked);
+        if (picked !== null && picked !== undefined) resolve(picked);
       });
-      const timer = setTimeout(() => {
-        done();
-        reject(new Error(`never saw ${what}; log: ${this.#log.slice(-8).join(' | ')}`));
-      }, timeoutMs);
-      void this.exited.then(() => {
-        done();
-        reject(new Died(`ended while waiting for ${what}: ${this.#log.slice(-8).join(' | ')}`));
-      });
+      void this.exited.then(() => reject(new Died(`ended while waiting for ${what}; ${this.#lastOfLog()}`)));
     });
+    return bounded(what, seen, { longest: timeoutMs, about: () => this.#lastOfLog() }).finally(end);
   }
 
   /** The first conversation, now or later, for which `test` holds. */
@@ -200,15 +207,19 @@ export class Headless {
   /** SIGKILL: as hard as anything can end it. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
-    await this.exited;
+    await this.#end();
   }
 
   /** Ends cleanly, as at the end of input. */
   async stop(): Promise<number | null> {
     this.#child.stdin.end();
     const late = setTimeout(() => this.#child.kill('SIGKILL'), 15_000);
-    const code = await this.exited;
+    const code = await this.#end();
     clearTimeout(late);
     return code;
+  }
+
+  #end(): Promise<number | null> {
+    return bounded(`the end of process ${this.pid}`, this.exited, { longest: longestEnd });
   }
 }

@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { bounded } from './bounded-wait.ts';
 import { createTestAuthority, type TestAuthority } from './prosody-certificates.ts';
 
 export interface ProsodyOptions {
@@ -137,6 +138,8 @@ class ProsodyProcess implements Prosody {
     for (let attempt = 1; ; attempt++) {
       this.port = this.#options.port ?? (await freePort(this.address));
       this.directTlsPort = this.#options.directTlsPort ?? (await freePort(this.address));
+      // The system may hand out the same one twice; Prosody then leaves out one of the two services.
+      if (this.directTlsPort === this.port) continue;
       if (this.#options.browsers) this.httpPort = await freePort();
       try {
         await this.#launch();
@@ -174,7 +177,8 @@ class ProsodyProcess implements Prosody {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     if (child.exitCode === null && child.signalCode === null) {
       child.kill(signal);
-      await gone;
+      const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      await bounded('the end of Prosody', gone).finally(() => clearTimeout(late));
     }
     this.#child = null;
     process.off('exit', this.#killOnExit);
@@ -189,7 +193,7 @@ class ProsodyProcess implements Prosody {
     process.on('exit', this.#killOnExit);
     const wanted = new Set(['c2s', 'c2s_direct_tls', ...(this.#options.serverPort === undefined ? [] : ['s2s'])]);
     if (this.httpPort !== null) wanted.add('http');
-    await new Promise<void>((resolve, reject) => {
+    const listening = new Promise<void>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code, signal) => reject(new Error(`Prosody ended (${code ?? signal}): ${this.#tail()}`)));
       const hear = (line: string) => {
@@ -201,6 +205,7 @@ class ProsodyProcess implements Prosody {
       };
       for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', hear);
     });
+    await bounded('Prosody listening', listening, { about: () => this.#tail() });
   }
 
   #tail(): string {

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { bounded } from './bounded-wait.ts';
 
 const PYTHON = '/usr/bin/python3';
 const SCRIPT = fileURLToPath(new URL('./python-omemo.py', import.meta.url));
@@ -102,12 +103,13 @@ export class PythonProcess {
   }
 
   call<T>(device: number, call: string, parameters: object): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       if (this.#child.exitCode !== null) return reject(new Error('python-omemo ended before'));
       this.#lastId += 1;
       this.#waiting.set(this.#lastId, { resolve: (value) => resolve(value as T), reject });
       this.#write({ id: this.#lastId, device, call, ...parameters });
     });
+    return bounded(`the answer of python-omemo to ${call}`, answer);
   }
 
   #take(message: Question | Answer): void {

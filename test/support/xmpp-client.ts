@@ -6,6 +6,7 @@ import type { RosterEntry, XmppTransport, XmppTransportOptions } from '../../src
 import type { StreamFactory } from '../../src/main/transports/xmpp/xmpp-account.ts';
 import { type AppError, fail } from '../../src/shared/errors.ts';
 import type { BareJid, TransportStatus } from '../../src/shared/model.ts';
+import { bounded } from './bounded-wait.ts';
 
 export interface ClientOptions {
   readonly jid: string;
@@ -122,15 +123,17 @@ export class TestClient {
   }
 
   until(condition: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
+    let end = (): void => {};
+    const held = new Promise<void>((resolve) => {
       const check = () => {
-        if (!condition()) return;
-        this.#waiting.delete(check);
-        resolve();
+        if (condition()) resolve();
       };
+      end = () => this.#waiting.delete(check);
       this.#waiting.add(check);
       check();
     });
+    // A condition is short, and says best itself what it is.
+    return bounded(String(condition).replaceAll(/\s+/g, ' '), held).finally(end);
   }
 
   async stop(): Promise<void> {
