@@ -1,9 +1,10 @@
 /** Messages that could not be decrypted: asked for again inside the encryption, and only what was meant for the device. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { selfOf } from '../../src/main/messaging/context.ts';
 import { resendRequest } from '../../src/main/messaging/repair/resend.ts';
 import { queueForDevice } from '../../src/main/messaging/sending/device-mail.ts';
 import { gapPatience } from '../../src/main/messaging/timeline/gaps.ts';
+import { fail } from '../../src/shared/errors.ts';
 import type { BareJid, Message, MessageId } from '../../src/shared/model.ts';
 import { addByJid, MemoryServer } from '../support/memory-server.ts';
 import { MessagingPerson, makeContacts, type PersonOptions, until } from '../support/messaging-person.ts';
@@ -12,6 +13,7 @@ const annaJid = 'anna@bothy.test' as BareJid;
 const benJid = 'ben@bothy.test' as BareJid;
 const people: MessagingPerson[] = [];
 afterEach(() => {
+  vi.useRealTimers();
   for (const person of people.splice(0)) person.close();
 });
 function person(name: string, options: PersonOptions = {}): MessagingPerson {
@@ -36,6 +38,10 @@ const stateOf = (who: MessagingPerson, id: MessageId): Message['state'] | undefi
 const delivered = (who: MessagingPerson, id: MessageId): Promise<void> => until(() => stateOf(who, id) === 'on-device');
 const quiet = (...all: MessagingPerson[]): Promise<void> =>
   until(() => all.every((who) => who.store.outbox.pending().length === 0));
+/** What was begun has come to its end, as far as nobody else has to say something. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
 const bodies = (who: MessagingPerson, other: MessagingPerson): [string, string][] =>
   who.history(other).map(({ kind, body }) => [kind, body]);
 const texts = (who: MessagingPerson, other: MessagingPerson): string[] =>
@@ -158,6 +164,32 @@ describe('a message that the other Bothy cannot decrypt, through the server', ()
     await delivered(anna, id);
     expect(texts(ben, anna).at(-1)).toBe('Wait for it');
   });
+
+  test.each(['by itself', 'when the server is there again'] as const)(
+    'is asked for %s after nobody could be asked',
+    async (how) => {
+      const { anna, ben } = await talkingByServer();
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      forgetSessions(ben);
+      const account = ben.account;
+      if (!account) throw new Error('not signed in');
+      let refused = 0;
+      const request: typeof account.request = async () => {
+        refused += 1;
+        return fail('transport.timeout', 'The answer took too long.');
+      };
+      ben.account = { ...account, request };
+      const id = anna.say(ben, 'Is anybody there?');
+      await until(() => line(ben, id) !== null && refused > 0);
+      await turns();
+      ben.account = account;
+      expect(line(ben, id)).not.toBeNull();
+      if (how === 'by itself') await vi.advanceTimersByTimeAsync(15_000);
+      else ben.care.reached(null);
+      await delivered(anna, id);
+      expect(texts(ben, anna).at(-1)).toBe('Is anybody there?');
+    },
+  );
 
   test('is asked for over a link when one comes up first', async () => {
     const { server, anna, ben } = await talkingByServer();

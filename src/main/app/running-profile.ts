@@ -159,6 +159,8 @@ export class RunningProfile {
         },
         onReach: () => {
           this.outbox.kickAll();
+          // A session that is taken up again reads no archive, and nothing else would say that it can be asked now.
+          setImmediate(() => care.reached(null));
           this.news.allConversations();
           this.news.receivers(signal).catch(() => context.log('warn', 'receivers-not-told'));
         },

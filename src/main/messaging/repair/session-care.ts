@@ -23,7 +23,9 @@ const day = 24 * 60 * 60 * 1000;
 /** Sessions found broken while the archive was read that are looked after then; the others at their next message. */
 const maxBroken = 500;
 const maxRequests = 200;
-const askAgain = 5 * 60_000;
+/** How soon it is tried again when nobody could be asked: doubled as long as that lasts. */
+const firstRetry = 15_000;
+const lastRetry = 5 * 60_000;
 
 interface Device {
   /** `ownQueue`: one of our own. */
@@ -39,6 +41,7 @@ export class SessionCare {
   readonly #lost: LostMessages;
   readonly #signal: AbortSignal;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #retries = 0;
   /** Due once the archive has been read: answering each archived key exchange would only make noise. */
   readonly #due = new Map<string, Device>();
   readonly #broken = new Map<string, Device>();
@@ -90,13 +93,14 @@ export class SessionCare {
     this.#askWhatIsLeft(() => true);
   }
 
-  /** The contact can be reached again: what could not be asked for then can be now. */
-  reached(contactId: ContactId): void {
-    this.#askWhatIsLeft((lost) => lost.contactId === contactId);
+  /** The contact, or everybody behind the server (null), can be reached again: what could not be asked for can be now. */
+  reached(contactId: ContactId | null): void {
+    this.#retries = 0;
+    this.#askWhatIsLeft((lost) => contactId === null || lost.contactId === contactId);
   }
 
   #askWhatIsLeft(which: (lost: { readonly contactId: ContactId }) => boolean): void {
-    if (this.#mustWait()) return;
+    if (this.#signal.aborted || this.#mustWait()) return;
     for (const lost of this.#lost.devices().filter(which)) this.#heal({ ...lost, wire: 'omemo2' });
   }
 
@@ -159,8 +163,14 @@ export class SessionCare {
   /** The device could not be asked (no keys to be had, no way to it): again by itself, if nothing brings it about sooner. */
   #retryLater(): void {
     clearTimeout(this.#retry);
-    if (this.#signal.aborted || this.#lost.devices().length === 0) return;
-    this.#retry = setTimeout(() => this.#askWhatIsLeft(() => true), askAgain);
+    if (this.#signal.aborted) return;
+    if (this.#lost.devices().length === 0) {
+      this.#retries = 0;
+      return;
+    }
+    const delay = Math.min(lastRetry, firstRetry * 2 ** Math.min(this.#retries, 10));
+    this.#retries += 1;
+    this.#retry = setTimeout(() => this.#askWhatIsLeft(() => true), delay);
     this.#retry.unref();
   }
 
@@ -198,7 +208,9 @@ export class SessionCare {
     const isOwn = contactId === ownQueue;
     // To our own devices nothing goes in the older format alone.
     if (!contact || (isOwn && wire !== 'omemo2')) return;
-    if (this.#mail.directory.bundles.recentlyFailed(contactId, deviceId)) return;
+    const { bundles } = this.#mail.directory;
+    // A server that did not answer is asked again at our own pace; keys that are not there need not be.
+    if (bundles.isWithoutKeys(contactId, deviceId) && bundles.recentlyFailed(contactId, deviceId)) return;
     const bundle = await this.#mail.directory.fetchBundle(contactId, isOwn ? null : contact, deviceId, wire);
     if (!bundle.ok) return;
     const { cipher, store } = this.#context;
