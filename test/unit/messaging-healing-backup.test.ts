@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readEncrypted } from '../../src/main/messaging/envelope/omemo-stanza.ts';
 import { rollbackNews } from '../../src/main/messaging/repair/rollback-guard.ts';
 import { openStepMarker, type StepMarker } from '../../src/main/storage/step-marker.ts';
@@ -20,6 +20,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'bothy-backup-'));
 });
 afterEach(() => {
+  vi.useRealTimers();
   for (const person of people.splice(0)) person.close();
   for (const open of markers.splice(0)) open.close();
   rmSync(folder, { recursive: true, force: true });
@@ -229,6 +230,30 @@ describe('an old copy that is put back', () => {
     third.guard?.start();
     await server.signIn(third, benJid);
     expect(rollbackNews(third.store)).toBeNull();
+  });
+
+  test('made on the day of a repair: what was lost comes back all the same', async () => {
+    const { server, anna, ben } = await byServer({ marker: marker('state') });
+    ben.store.sessions.clear();
+    ben.context.cipher.rolledBack();
+    await delivered(anna, anna.say(ben, 'not readable at first'));
+    await quiet(anna, ben);
+    const copy = backUp(ben);
+    await delivered(ben, ben.say(anna, 'after the copy was made'));
+    await delivered(anna, anna.say(ben, 'an answer'));
+    await delivered(ben, ben.say(anna, 'and more'));
+    await delivered(anna, anna.say(ben, 'noted'));
+    await quiet(anna, ben);
+    server.signOut(ben);
+    const again = putBack(ben, copy, { marker: marker('elsewhere') });
+    again.guard?.start();
+    // Now, not when it is tried again some time later.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await server.signIn(again, benJid);
+    await until(() => texts(again, anna).includes('noted'));
+    expect(again.history(anna).filter(({ kind }) => kind === 'undecryptable')).toEqual([]);
+    await delivered(anna, anna.say(again, 'welcome back'));
+    expectNoKeyTwice(server.carried, again.deviceId);
   });
 
   test('known by the archive alone: what is written meanwhile waits, and does not take the keys of what was sent', async () => {

@@ -180,15 +180,21 @@ export class SessionCare {
     const now = this.#context.now();
     // Either way: a clock that was ahead must not forbid it for ever.
     const renewedToday = Math.abs(now - Number(settings.getValue(name) ?? 0)) < day;
-    if (renewedToday) inTransaction(this.#context, (after) => void this.#ask(device, after));
+    // Without a session there is nothing to be renewed too often: the next word would begin one anyway.
+    if (renewedToday && this.#hasSession(device))
+      inTransaction(this.#context, (after) => void this.#ask(device, after));
     else await this.#renew(device, name);
+  }
+
+  #hasSession(device: Device): boolean {
+    const identityKey = this.#record(device)?.identityKey;
+    return identityKey ? this.#context.cipher.hasSession(identityKey, device.deviceId, device.wire) : false;
   }
 
   /** In the session there is: it was renewed today, so what is lost was written before the other side knew. */
   #ask(device: Device, after: AfterCommit): boolean {
     const record = this.#record(device);
-    if (!record?.identityKey || device.wire !== 'omemo2') return false;
-    if (!this.#context.cipher.hasSession(record.identityKey, device.deviceId, 'omemo2')) return false;
+    if (!record || device.wire !== 'omemo2' || !this.#hasSession(device)) return false;
     for (let asked = false; ; asked = true) {
       const content = this.#questions(device, record);
       if (content === null) return asked;
