@@ -31,6 +31,8 @@ export class TestClient {
   readonly subscriptionRequests: { jid: BareJid; nickname: string }[] = [];
   readonly bounces: { id: string; from: BareJid; error: AppError }[] = [];
   readonly catchUps: (number | null)[] = [];
+  /** Of each catch-up that is over, whether it came to the end of the archive. */
+  readonly completed: boolean[] = [];
   rosterFetches = 0;
   /** As the application keeps it: the last archive id durably taken. */
   cursor: string | null;
@@ -69,8 +71,9 @@ export class TestClient {
           this.subscriptionRequests.push({ jid, nickname });
           this.#check();
         },
-        onCatchUp: (stored) => {
+        onCatchUp: (stored, complete) => {
           this.catchUps.push(stored);
+          if (stored === null) this.completed.push(complete);
           this.#check();
         },
         archiveCursor: () => this.cursor,

@@ -113,6 +113,19 @@ describe('the session of an account', () => {
     await client.until(() => client.received.length === 1);
     expect(client.received[0]?.arrival.archiveId).toBeNull();
     expect(client.cursor).toBeNull();
+    expect(client.completed).toEqual([false]);
+  });
+
+  test('only an archive that was read to its end, or that is not there, counts as read', async () => {
+    const server = new FakeXmppServer();
+    for (let index = 0; index < 70; index++) server.message(`old-${index}`);
+    const { client, stream } = await online(server);
+    expect(client.completed).toEqual([true]);
+    server.archiveFault = 'stanza.forbidden';
+    stream.disconnect();
+    stream.bind(false);
+    await client.until(() => client.completed.length === 2);
+    expect(client.completed).toEqual([true, false]);
   });
 
   test('what comes during a catch-up follows it in order, also when it is more than can be held', async () => {

@@ -22,7 +22,8 @@ export interface AccountCallbacks {
   /** What is reachable through the server changed. */
   readonly onReach: () => void;
   readonly onOnline: () => void;
-  readonly onCaughtUp: () => void;
+  /** `complete`: the archive was read to its end; false: it could not be, and what comes is taken as it comes. */
+  readonly onCaughtUp: (complete: boolean) => void;
   readonly onBounce: (messageId: string, from: BareJid, error: AppError) => void;
   readonly onStanza: StanzaHandler;
   readonly onStanzas: NonNullable<TransportEvents['onStanzas']>;
@@ -160,11 +161,11 @@ export class Account {
       onRosterRemoved: (jid) => afterStored(() => this.#changeSubscription(jid, 'none')),
       onPresence: (jid, presence) => afterStored(() => this.#takePresence(jid, presence)),
       onSubscriptionRequest: (jid, nickname) => afterStored(() => this.#takeRequest(jid, nickname)),
-      onCatchUp: (count) => {
+      onCatchUp: (count, complete) => {
         this.#catchingUp = count;
         afterStored(() => {
           this.#callbacks.onStatus();
-          if (count === null) this.#callbacks.onCaughtUp();
+          if (count === null) this.#callbacks.onCaughtUp(complete);
         });
       },
       archiveCursor: () => (isStored ? (store.accounts.get()?.archiveCursor ?? null) : record.archiveCursor),

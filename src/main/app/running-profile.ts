@@ -171,8 +171,9 @@ export class RunningProfile {
           this.trust.attendAll();
           this.#deviceLists.askAll().catch(() => context.log('warn', 'lists-not-fetched'));
         },
-        onCaughtUp: () => {
-          this.#guard.caughtUp();
+        onCaughtUp: (complete) => {
+          // What was not read may tell of keys that were used.
+          if (complete) this.#guard.caughtUp();
           care.caughtUp();
           reader.caughtUp();
           gaps.review();

@@ -27,7 +27,7 @@ export interface SessionContext {
   readonly deliver: (message: Taken, keepsId: () => boolean) => Promise<void>;
   readonly deliverPage: (messages: readonly Taken[]) => Promise<void>;
   readonly onRoster: () => void;
-  readonly onCatchUp: (stored: number | null) => void;
+  readonly onCatchUp: (stored: number | null, complete: boolean) => void;
   readonly onCaughtUp: (archived: ArchivedUpTo) => void;
 }
 
@@ -51,7 +51,7 @@ export class Session {
       deliver: context.deliver,
       deliverPage: context.deliverPage,
       missed: () => this.#tryAgainLater(),
-      progress: context.onCatchUp,
+      progress: (stored) => context.onCatchUp(stored, false),
     });
   }
 
@@ -88,7 +88,7 @@ export class Session {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     this.#archive.hold();
-    this.#context.onCatchUp(0);
+    this.#context.onCatchUp(0, false);
     const { roster, account } = this.#context;
     // asked together, answered in order
     const [features, contacts] = await Promise.all([
@@ -109,7 +109,7 @@ export class Session {
     this.#announce();
     this.#complete = true;
     await this.#archive.attach();
-    this.#context.onCatchUp(null);
+    this.#context.onCatchUp(null, true);
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {
@@ -119,10 +119,10 @@ export class Session {
       this.#complete = true;
       this.#retryDelay = FIRST_RETRY_MS;
       this.#context.onCaughtUp(outcome.archived);
-      this.#context.onCatchUp(null);
+      this.#context.onCatchUp(null, true);
       return;
     }
-    this.#context.onCatchUp(null);
+    this.#context.onCatchUp(null, false);
     await this.#failed(outcome.error);
   }
 

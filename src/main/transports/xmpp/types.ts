@@ -58,8 +58,11 @@ export interface XmppAccountEvents {
   readonly onRosterRemoved: (jid: BareJid) => void;
   readonly onPresence: (jid: BareJid, presence: 'online' | 'away' | 'offline') => void;
   readonly onSubscriptionRequest: (jid: BareJid, nickname: string) => void;
-  /** Archive catch-up: pages are handed to `onStanza` (kind `archive`) in order; `stored` counts; null when done. */
-  readonly onCatchUp: (stored: number | null) => void;
+  /**
+   * Archive catch-up: pages are handed to `onStanza` (kind `archive`) in order; `stored` counts; null when it is over.
+   * `complete` false then: the archive could not be read to its end, and that is tried again later.
+   */
+  readonly onCatchUp: (stored: number | null, complete: boolean) => void;
   /** Where to catch up from: the last archive id durably taken. Null: nothing taken ever (then only the newest page). */
   readonly archiveCursor: () => string | null;
   /** A sent stanza came back as an error (e.g. recipient unknown). */
