@@ -1,6 +1,7 @@
 /** Conversations between two real processes: over a real Prosody, over direct links, and from one to the other. */
 import { afterEach, describe, expect, test } from 'vitest';
 import type { MessageId } from '../../src/shared/model.ts';
+import { longEnough } from '../support/bounded-wait.ts';
 import type { Headless } from '../support/headless.ts';
 import {
   linked,
@@ -12,7 +13,6 @@ import {
 } from '../support/headless-pair.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 
-const longEnough = 240_000;
 let pair: Pair | null = null;
 afterEach(async () => {
   await pair?.close();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import xml from '@xmpp/xml';
 import { afterEach, expect, test } from 'vitest';
 import type { BareJid, ConversationId } from '../../src/shared/model.ts';
+import { longEnough } from '../support/bounded-wait.ts';
 import { Headless } from '../support/headless.ts';
 import { domain, type Pair, startPair } from '../support/headless-pair.ts';
 import { type Prosody, prosodyMissing } from '../support/prosody.ts';
@@ -47,7 +48,7 @@ async function secondDevice(prosody: Prosody): Promise<Headless> {
 }
 
 test('two devices of one account keep the same conversation, each encrypted for the other', {
-  timeout: 240_000,
+  timeout: longEnough,
 }, async (context) => {
   if (missing) context.skip(missing);
   const { pair, prosody } = await open();
@@ -89,7 +90,7 @@ test('two devices of one account keep the same conversation, each encrypted for 
 });
 
 test('a contact without encryption: shown as such, answered only with consent', {
-  timeout: 240_000,
+  timeout: longEnough,
 }, async (context) => {
   if (missing) context.skip(missing);
   const { pair, prosody } = await open();

@@ -7,11 +7,11 @@ import { createStorageCrypto } from '../../src/main/app/storage-crypto.ts';
 import { keyFileVault } from '../../src/main/hosts/stdio/key-file-vault.ts';
 import { openProfile } from '../../src/main/storage/open-profile.ts';
 import type { Message } from '../../src/shared/model.ts';
+import { longEnough } from '../support/bounded-wait.ts';
 import type { Headless } from '../support/headless.ts';
 import { linked, type Pair, type PairOptions, type Person, startPair } from '../support/headless-pair.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 
-const longEnough = 240_000;
 let pair: Pair | null = null;
 let folder = '';
 afterEach(async () => {

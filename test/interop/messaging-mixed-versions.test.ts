@@ -1,12 +1,12 @@
 /** A Bothy and clients that others wrote, some of which speak the newer version of OMEMO, some the older, some both. */
 import type { Element } from '@xmpp/xml';
 import { describe, expect, test } from 'vitest';
+import { longEnough } from '../support/bounded-wait.ts';
 import { befriend, omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
 const stage = omemoStageOfFile(pythonOmemoMissing() ?? prosodyMissing());
-const longEnough = 240_000;
 
 const namespacesIn = (stanza: Element): (string | undefined)[] =>
   stanza

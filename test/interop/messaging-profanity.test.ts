@@ -1,13 +1,13 @@
 /** A Bothy and the profanity client, as a person uses it in a terminal, over a real Prosody. */
 import { describe, expect, test } from 'vitest';
 import type { Conversation, ConversationId } from '../../src/shared/model.ts';
+import { longEnough } from '../support/bounded-wait.ts';
 import type { Headless } from '../support/headless.ts';
 import { omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
 import { type Profanity, profanityMissing } from '../support/profanity.ts';
 import { prosodyMissing } from '../support/prosody.ts';
 
 const stage = omemoStageOfFile(profanityMissing() ?? prosodyMissing());
-const longEnough = 240_000;
 
 describe('profanity', () => {
   let anna = '';

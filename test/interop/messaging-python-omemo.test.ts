@@ -6,6 +6,7 @@ import type { Element } from '@xmpp/xml';
 import { describe, expect, test } from 'vitest';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { ConversationId } from '../../src/shared/model.ts';
+import { longEnough } from '../support/bounded-wait.ts';
 import type { Headless } from '../support/headless.ts';
 import type { Heard, OmemoClient } from '../support/omemo-client.ts';
 import { befriend, omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
@@ -13,7 +14,6 @@ import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
 const stage = omemoStageOfFile(pythonOmemoMissing() ?? prosodyMissing());
-const longEnough = 240_000;
 
 /** What a conversation shows, in order: texts, and what could not be read. */
 async function texts(bothy: Headless, conversation: ConversationId): Promise<string[]> {

@@ -5,6 +5,7 @@ import xml from '@xmpp/xml';
 import { expect, test } from 'vitest';
 import { parseElement } from '../../src/main/xml/parse-element.ts';
 import type { Contact, Device, DeviceRef } from '../../src/shared/model.ts';
+import { askUntil, longEnough } from '../support/bounded-wait.ts';
 import type { Headless } from '../support/headless.ts';
 import { startPair } from '../support/headless-pair.ts';
 import { befriend, omemoStageOfFile, ownDevices } from '../support/omemo-stage.ts';
@@ -12,7 +13,6 @@ import { prosodyMissing } from '../support/prosody.ts';
 import { LEGACY, OMEMO2, pythonOmemoMissing } from '../support/python-omemo.ts';
 
 const stage = omemoStageOfFile(pythonOmemoMissing() ?? prosodyMissing());
-const longEnough = 240_000;
 
 async function own(process: Headless): Promise<Device> {
   const found = (await process.get('devices.ofSelf', {})).find((device) => device.isThisDevice);
@@ -82,17 +82,16 @@ test('a name is announced with a signature that others verify; none is announced
   const name = 'Anna’s laptop – 书房';
   await bothy.get('devices.rename', { ref: device.ref, label: name });
   await devicesWhere(bothy, 'the name', (devices) => other(devices, device.ref)?.label === name);
-  let entry = await list();
-  while (entry?.attrs['label'] !== name) entry = await list();
+  const named = await askUntil('the name on the list', list, (entry) => entry?.attrs['label'] === name);
   const bundle = parseElement((await client.fetch(anna, 'urn:xmpp:omemo:2:bundles', String(device.deviceId))) ?? '');
   const identityKey = (bundle.ok && bundle.value.getChildText('ik')) || '';
-  const signature = String(entry.attrs['labelsig']);
+  const signature = String(named?.attrs['labelsig']);
   expect(isSigned(identityKey, name, signature)).toBe(true);
   expect(isSigned(identityKey, `${name}!`, signature)).toBe(false);
   // Taken back, the list is what it was, for clients that know no signatures either.
   await bothy.get('devices.rename', { ref: device.ref, label: '' });
-  while (entry?.attrs['label'] !== undefined) entry = await list();
-  expect(Object.keys(entry?.attrs ?? {})).toEqual(['id']);
+  const unnamed = await askUntil('no name on the list', list, (entry) => entry?.attrs['label'] === undefined);
+  expect(Object.keys(unnamed?.attrs ?? {})).toEqual(['id']);
   await client.say(anna, 'read again');
   await bothy.shown(conversation, 'read again');
 });
@@ -153,7 +152,11 @@ test('a removed device is off the account; if it still runs it comes back, is no
   expect(back).toMatchObject({ trust: 'distrusted', receives: false });
   await first.send(withBen, 'not for the removed one');
   await contact.shown(withAnna, 'not for the removed one');
-  while ((await bundle('urn:xmpp:omemo:2:bundles', id)) === null);
+  await askUntil(
+    'its keys',
+    () => bundle('urn:xmpp:omemo:2:bundles', id),
+    (keys) => keys !== null,
+  );
   await first.get('devices.setTrust', { ref: removed.ref, trust: 'verified' });
   await first.send(withBen, 'for all again');
   await again.has(onSecond, 'for all again');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { BridgeEvent } from '../../src/shared/bridge/contract.ts';
 import type { Device, TrustState } from '../../src/shared/model.ts';
+import { longEnough } from '../support/bounded-wait.ts';
 import { Headless } from '../support/headless.ts';
 import { domain, linked, type Pair, type PairOptions, startPair, type Who } from '../support/headless-pair.ts';
 import { prosodyMissing } from '../support/prosody.ts';
@@ -64,7 +65,7 @@ async function holds(process: Headless, deviceId: number, trust: TrustState): Pr
 }
 
 test('people who verified their own devices compare once, and everybody is verified; a crash loses none of it', {
-  timeout: 240_000,
+  timeout: longEnough,
 }, async (context) => {
   if (missing) context.skip(missing);
   const pair = await open({ server: true, nearby: false });
@@ -103,7 +104,7 @@ test('people who verified their own devices compare once, and everybody is verif
 });
 
 test('over a direct link alone: strict trust waits for the comparison, and a contact tells of their other device', {
-  timeout: 240_000,
+  timeout: longEnough,
 }, async (context) => {
   if (missing) context.skip(missing);
   const pair = await open({ server: true, nearby: true });

@@ -5,6 +5,11 @@
 
 /** Milliseconds. Long: a full disk cache alone can hold a program up for a good part of it. */
 export const longestWait = 60_000;
+/**
+ * The runner's limit for a test of many waits: each has its own, so it is no measure of anything. A commit to the disk may
+ * take a second on a computer that is doing other things, and there are some hundred and fifty in such a test.
+ */
+export const longEnough = 600_000;
 /** Of what came, the slowest are told of: one that never came looks different from a computer on which all is slow. */
 const mostTold = 5;
 /** Milliseconds below which it is not worth telling. */
@@ -48,6 +53,20 @@ export async function bounded<T>(what: string, work: Promise<T>, bound: Bound = 
     open.delete(wait);
     ended(wait);
   }
+}
+
+/** Asks over and over, until the answer is as it should be. */
+export async function askUntil<T>(what: string, ask: () => Promise<T>, fits: (answer: T) => boolean): Promise<T> {
+  let over = false;
+  const asking = async (): Promise<T> => {
+    for (;;) {
+      const answer = await ask();
+      if (over || fits(answer)) return answer;
+    }
+  };
+  return bounded(what, asking()).finally(() => {
+    over = true;
+  });
 }
 
 /** Another test begins. What an earlier one left open is no concern of its. */

@@ -5,6 +5,7 @@ import { forgetWaits, waitsNow } from './bounded-wait.ts';
 beforeEach(({ signal, task }) => {
   forgetWaits();
   signal.addEventListener('abort', () => {
-    for (const line of waitsNow()) process.stderr.write(`${task.name}: ${line}\n`);
+    const waits = waitsNow();
+    if (waits.length > 0) process.stderr.write(`${[`${task.name}:`, ...waits].join('\n  ')}\n`);
   });
 });
