@@ -61,7 +61,15 @@ export function createOmemoCipher(
     if (previous) omemo.wipeReplaced(previous, record);
     remember(name, record);
   };
-  const steps = (): number => Number(store.settings.getValue(stepsName) ?? 0);
+  let counted: number | null = null;
+  const steps = (): number => {
+    counted ??= Number(store.settings.getValue(stepsName) ?? 0);
+    return counted;
+  };
+  const keepSteps = (count: number): void => {
+    store.settings.setValue(stepsName, String(count));
+    counted = count;
+  };
   /** Every session is kept for receiving alone. */
   const retireSessions = (): void => {
     for (const { identityKey, deviceId, state } of store.sessions.list()) {
@@ -88,7 +96,7 @@ export function createOmemoCipher(
       }));
       const encrypted = omemo.encrypt(ownDevice(), targets, plaintext, random, wire);
       if (encrypted.records.size > 0) {
-        store.settings.setValue(stepsName, String(steps() + 1));
+        keepSteps(steps() + 1);
         onStep();
       }
       const failed = new Set(encrypted.failures.map((failure) => failure.index));
@@ -142,7 +150,7 @@ export function createOmemoCipher(
     startAnew(least) {
       retireSessions();
       keepOwn(omemo.renewOwnDevice(ownDevice(), random, now()));
-      store.settings.setValue(stepsName, String(Math.max(steps() + 1, least)));
+      keepSteps(Math.max(steps() + 1, least));
     },
 
     changeDeviceId(taken) {
@@ -182,6 +190,7 @@ export function createOmemoCipher(
 
     rolledBack() {
       own = null;
+      counted = null;
       records.clear();
     },
   };

@@ -42,13 +42,18 @@ function bounded(sessions: readonly Session[]): SessionRecord {
   return { version: 1, sessions: kept };
 }
 
+/** Loops rather than chains of arrays: this runs for every device of every message. */
 function secretsOf(record: SessionRecord): Uint8Array[] {
-  return record.sessions.flatMap(({ ratchet: { rootKey, own, sending, receiving, skipped, pastChains } }) => [
-    rootKey,
-    skipped,
-    ...(own === null ? [] : [own.privateKey]),
-    ...[sending, receiving, ...pastChains.map(({ chain }) => chain)].flatMap((chain) => (chain ? [chain.key] : [])),
-  ]);
+  const secrets: Uint8Array[] = [];
+  for (const { ratchet } of record.sessions) {
+    const { rootKey, own, sending, receiving, skipped, pastChains } = ratchet;
+    secrets.push(rootKey, skipped);
+    if (own !== null) secrets.push(own.privateKey);
+    if (sending !== null) secrets.push(sending.key);
+    if (receiving !== null) secrets.push(receiving.key);
+    for (const { chain } of pastChains) secrets.push(chain.key);
+  }
+  return secrets;
 }
 
 /**
@@ -56,8 +61,8 @@ function secretsOf(record: SessionRecord): Uint8Array[] {
  * stored and nobody will read `previous` again.
  */
 export function wipeReplaced(previous: SessionRecord, next: SessionRecord): void {
-  const kept = new Set(secretsOf(next));
-  for (const secret of secretsOf(previous)) if (!kept.has(secret)) wipe(secret);
+  const kept = secretsOf(next);
+  for (const secret of secretsOf(previous)) if (!kept.includes(secret)) wipe(secret);
 }
 
 /** The record with `session` in front, in place of `previous` (null: it is new). `record` null: its first session. */
