@@ -3,7 +3,7 @@
  * reasons being printed above it. What follows on the command line goes to Vitest: `npm test -- --project unit`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -19,13 +19,43 @@ const summarySchema = v.object({
   failures: v.array(v.string()),
 });
 
-function vitest(words: readonly string[], summaryFile: string): Promise<number> {
+/** What a run leaves lying about at its fullest: a packaged app above all. */
+const roomNeeded = 6 * 1024 ** 3;
+
+/**
+ * A folder for everything temporary. Tests wait for thousands of writes to reach the disk, one after another; where the
+ * system offers a file system in memory that programs may be started from, the speed of a disk does not come into it.
+ */
+function temporaryFolder(): string {
+  const memory = '/dev/shm';
+  let parent = tmpdir();
+  try {
+    const mount = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .findLast((line) => line.split(' ')[1] === memory);
+    const [, , type, flags = ''] = mount?.split(' ') ?? [];
+    const { bavail, bsize } = statfsSync(memory);
+    const fits = type === 'tmpfs' && !flags.split(',').includes('noexec') && bavail * bsize >= roomNeeded;
+    if (fits && process.env['TMPDIR'] === undefined) parent = memory;
+  } catch {
+    // Not Linux.
+  }
+  const folder = mkdtempSync(join(parent, 'bothy-tests-'));
+  // Servers under test may run as a user of their own; their folders in here say who may read them.
+  chmodSync(folder, 0o711);
+  return folder;
+}
+
+function vitest(words: readonly string[], folder: string, summaryFile: string): Promise<number> {
   const reporter = fileURLToPath(new URL('test-summary.ts', import.meta.url));
   const child = spawn('vitest', ['run', '--reporter=default', `--reporter=${reporter}`, ...words], {
     stdio: 'inherit',
     shell: process.platform === 'win32',
-    env: { ...process.env, [summaryVariable]: summaryFile },
+    env: { ...process.env, TMPDIR: folder, TMP: folder, TEMP: folder, [summaryVariable]: summaryFile },
   });
+  // The runner ends itself; what it has left is removed after that.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill());
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
@@ -33,16 +63,16 @@ function vitest(words: readonly string[], summaryFile: string): Promise<number> 
 }
 
 installDebianPackages();
-const folder = mkdtempSync(join(tmpdir(), 'bothy-tests-'));
+const folder = temporaryFolder();
 const summaryFile = join(folder, 'summary.json');
-const code = await vitest(process.argv.slice(2), summaryFile);
+const code = await vitest(process.argv.slice(2), folder, summaryFile);
 let text = '{"passed":0,"failed":1,"skipped":[],"failures":["the test runner ended before it could report"]}';
 try {
   text = readFileSync(summaryFile, 'utf8');
 } catch {
   // Said by the text above.
 }
-rmSync(folder, { recursive: true });
+rmSync(folder, { recursive: true, force: true });
 const summary = v.parse(v.pipe(v.string(), v.parseJson(), summarySchema), text);
 if (code !== 0 && summary.failed === 0) {
   summary.failed = 1;
