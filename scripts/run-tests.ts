@@ -3,13 +3,13 @@
  * reasons being printed above it. What follows on the command line goes to Vitest: `npm test -- --project unit`.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { installDebianPackages } from './debian-packages.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { summaryVariable } from './test-summary.ts';
 
 const summarySchema = v.object({
@@ -18,33 +18,6 @@ const summarySchema = v.object({
   skipped: v.array(v.object({ name: v.string(), reason: v.string() })),
   failures: v.array(v.string()),
 });
-
-/** What a run leaves lying about at its fullest: a packaged app above all. */
-const roomNeeded = 6 * 1024 ** 3;
-
-/**
- * A folder for everything temporary. Tests wait for thousands of writes to reach the disk, one after another; where the
- * system offers a file system in memory that programs may be started from, the speed of a disk does not come into it.
- */
-function temporaryFolder(): string {
-  const memory = '/dev/shm';
-  let parent = tmpdir();
-  try {
-    const mount = readFileSync('/proc/mounts', 'utf8')
-      .split('\n')
-      .findLast((line) => line.split(' ')[1] === memory);
-    const [, , type, flags = ''] = mount?.split(' ') ?? [];
-    const { bavail, bsize } = statfsSync(memory);
-    const fits = type === 'tmpfs' && !flags.split(',').includes('noexec') && bavail * bsize >= roomNeeded;
-    if (fits && process.env['TMPDIR'] === undefined) parent = memory;
-  } catch {
-    // Not Linux.
-  }
-  const folder = mkdtempSync(join(parent, 'bothy-tests-'));
-  // Servers under test may run as a user of their own; their folders in here say who may read them.
-  chmodSync(folder, 0o711);
-  return folder;
-}
 
 function vitest(words: readonly string[], folder: string, summaryFile: string): Promise<number> {
   const reporter = fileURLToPath(new URL('test-summary.ts', import.meta.url));
