@@ -3,8 +3,8 @@
  * way that Stryker knows, one at a time, and counts the changes that no test notices. Fails when fewer than 90 % are
  * noticed.
  *
- * `--only`: files with this in their path. `--incremental`: what has not changed since the last run with this word is
- * not tried again. `--workers`: how many are tried at once, 2 if it is not given.
+ * `--only`: files with this in their path, seen from src/main/e2ee. `--incremental`: what has not changed since the last
+ * run with this word is not tried again. `--workers`: how many are tried at once, 2 if it is not given.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -115,6 +115,11 @@ function locationOf({ fileName, location }: MutantResult): string {
 
 const started = performance.now();
 const mutants = await new Stryker(options).runMutationTest();
+
+if (mutants.length === 0) {
+  console.error(`nothing to change in ${folder}: no file there has ${values.only.join(' or ')} in its path`);
+  process.exit(1);
+}
 
 const unnoticed = mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage');
 for (const mutant of unnoticed) {

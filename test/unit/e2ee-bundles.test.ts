@@ -8,13 +8,14 @@ import {
   checkBundle,
   createOwnDevice,
   legacyBundleOf,
+  prekeyTakenBy,
   readLegacyBundle,
   ready,
 } from '../../src/main/e2ee/omemo.ts';
 import { publicKeyOfSeed, sign, toCurve25519Public } from '../../src/main/e2ee/primitives/ed25519.ts';
 import type { Bundle, LegacyBundle } from '../../src/main/e2ee/types.ts';
 import { wireOf } from '../../src/main/e2ee/wires.ts';
-import { expectOk, seededRandom } from '../support/e2ee-device.ts';
+import { expectOk, seededRandom, TestDevice } from '../support/e2ee-device.ts';
 
 beforeAll(() => ready());
 
@@ -87,6 +88,34 @@ describe('a bundle', () => {
     expect(codeOf(checkBundle(legacy, 'omemo-legacy'))).toBe('accepted');
     expect(codeOf(checkBundle(legacy))).toBe('encryption.bad-bundle');
     expect([wireOf('omemo2').name, wireOf('omemo-legacy').name]).toEqual(['omemo2', 'omemo-legacy']);
+  });
+});
+
+describe('a session begins', () => {
+  const numbered = (count: number, first: number): Bundle => {
+    const bundle = bundleOf(own());
+    return { ...bundle, prekeys: bundle.prekeys.slice(0, count).map(({ key }, at) => ({ id: first + at, key })) };
+  };
+  const begun = (bundle: Bundle, seed: number) => new TestDevice(seededRandom(seed)).send(bundle, new Uint8Array(1));
+  const takenBy = (bundle: Bundle, seed: number) => prekeyTakenBy(begun(bundle, seed), 'omemo2');
+  const seeds = Array.from({ length: 40 }, (_, at) => at + 1);
+
+  test('with any of the prekeys, and says which', () => {
+    const bundle = numbered(3, 7);
+    expect(new Set(seeds.map((seed) => takenBy(bundle, seed)))).toEqual(new Set([7, 8, 9]));
+  });
+
+  test('with prekey 0, which libomemo.js takes for none, only where there is no other', () => {
+    const bundle = numbered(3, 0);
+    expect(new Set(seeds.map((seed) => takenBy(bundle, seed)))).toEqual(new Set([1, 2]));
+    expect(takenBy(numbered(1, 0), 1)).toBe(0);
+  });
+
+  test('with nothing that an ordinary message, or a broken one, would take', () => {
+    const envelope = begun(numbered(1, 5), 1);
+    expect(prekeyTakenBy({ ...envelope, keyExchange: false }, 'omemo2')).toBeNull();
+    expect(prekeyTakenBy({ ...envelope, data: envelope.data.subarray(1) }, 'omemo2')).toBeNull();
+    expect(prekeyTakenBy(envelope, 'omemo-legacy')).toBeNull();
   });
 });
 

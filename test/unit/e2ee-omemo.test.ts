@@ -219,18 +219,6 @@ describe('key exchanges', () => {
     expect(errorOf(bob.receive(new TestDevice().send(narrow, text('3'))))).toBe('encryption.unknown-prekey');
   });
 
-  test('take a prekey without number, which libomemo.js loses, only where there is no other', () => {
-    bob = new TestDevice();
-    const [first, second] = bob.bundle.prekeys;
-    if (first === undefined || second === undefined) throw new Error('no prekeys');
-    const taken = (prekeys: (typeof first)[]) =>
-      expectOk(decodeKeyExchange(new TestDevice().send({ ...bob.bundle, prekeys }, text('1')).data)).prekeyId;
-    const unnumbered = { ...first, id: 0 };
-    const many = Array.from({ length: 40 }, () => taken([unnumbered, { ...second, id: 1 }]));
-    expect(new Set(many)).toEqual(new Set([1]));
-    expect(taken([unnumbered])).toBe(0);
-  });
-
   test('both sides starting at once end up understanding each other', () => {
     alice = new TestDevice();
     bob = new TestDevice();

@@ -138,7 +138,7 @@ export function createOmemoCipher(
     },
 
     statedIdentity: (key, wire) => statedIdentity(key, wire, canonicalIdentity),
-    prekeyTakenBy: ({ keyExchange, data }, wire) => omemo.prekeyTakenBy({ keyExchange, data, wire }),
+    prekeyTakenBy: omemo.prekeyTakenBy,
 
     forgetSession(identityKey, deviceId, wire) {
       const record = recordOf(identityKey, deviceId);

@@ -200,10 +200,14 @@ export function identityOf(data: Uint8Array, format: WireFormat = 'omemo2'): Res
   return exchange.ok ? { ok: true, value: exchange.value.identityKey.slice() } : exchange;
 }
 
-/** Which prekey of the device it is for a key exchange takes; null: it is none. Not authenticated. */
-export function prekeyTakenBy(envelope: Pick<IncomingEnvelope, 'keyExchange' | 'data' | 'wire'>): number | null {
-  const exchange = envelope.keyExchange ? wireOf(envelope.wire ?? 'omemo2').readKeyExchange(envelope.data) : null;
-  return exchange?.ok ? exchange.value.prekeyId : null;
+/** Which prekey a key exchange takes of the device that it is for; null: it is none. Not authenticated. */
+export function prekeyTakenBy(
+  { keyExchange, data }: Pick<IncomingEnvelope, 'keyExchange' | 'data'>,
+  format: WireFormat,
+): number | null {
+  if (!keyExchange) return null;
+  const exchange = wireOf(format).readKeyExchange(data);
+  return exchange.ok ? exchange.value.prekeyId : null;
 }
 
 /**
