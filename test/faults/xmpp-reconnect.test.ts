@@ -230,6 +230,37 @@ describe('a session that outlives its connection', () => {
     expect(await stream.send(message('m2'), unhurried)).toMatchObject({ error: { code: 'transport.unreachable' } });
   });
 
+  it('goes on waiting when a way back is broken off to try another at once', async () => {
+    let hangs: () => void = () => {};
+    const hanging = new Promise<void>((resolve) => {
+      hangs = resolve;
+    });
+    const server = await serve(
+      async (connection) => {
+        await serveSignIn(connection);
+        await connection.expect(/id="m1"/);
+        connection.destroy();
+      },
+      async (connection) => {
+        await connection.expect(/<stream:stream/);
+        hangs();
+        await connection.untilClosed();
+      },
+      serveResumption((_handled, connection) => {
+        connection.write("<resumed xmlns='urn:xmpp:sm:3' previd='session-1' h='1'/>");
+      }),
+    );
+    const { stream, bound, clock, status } = open(server);
+    await bound();
+    const sent = stream.send(message('m1'), unhurried);
+    await status((one) => one.state === 'failing');
+    clock.advance(1_000);
+    await hanging;
+    stream.nudge();
+    expect(await bound()).toEqual({ resumed: true });
+    expect(await sent).toEqual({ ok: true });
+  });
+
   it('says to have handled only what was handled, in order', async () => {
     let resumedWith = '';
     const server = await serve(

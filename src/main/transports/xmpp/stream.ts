@@ -201,8 +201,9 @@ class ReconnectingStream implements XmppStream {
       if (final) break;
     }
     const fault = first ?? faults.unreachable('no address');
-    // A way back was tried and there was none: nobody should wait for acknowledgements any longer.
-    this.#session?.giveUpWaiting(unreachable(fault.error.code));
+    // A way back was tried and there was none: nobody should wait for acknowledgements any longer. One that was broken
+    // off to begin anew at once says nothing.
+    if (!this.#nudged) this.#session?.giveUpWaiting(unreachable(fault.error.code));
     return fault;
   }
 
