@@ -54,7 +54,7 @@ export class MemoryServer {
       await this.#hand(person, stanza, from, 'archive', String(id));
     }
     person.catchingUp = false;
-    person.guard?.caughtUp();
+    person.guard?.caughtUp(true);
     person.care.caughtUp();
     person.reader.caughtUp();
     await person.directory.announce();

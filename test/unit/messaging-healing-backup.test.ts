@@ -151,6 +151,15 @@ async function byLink(benOptions: PersonOptions) {
   return { anna, ben };
 }
 
+/** What is said after a copy was made of what Ben has. */
+async function goOn(anna: MessagingPerson, ben: MessagingPerson): Promise<void> {
+  await delivered(ben, ben.say(anna, 'after the copy was made'));
+  await delivered(anna, anna.say(ben, 'an answer'));
+  await delivered(ben, ben.say(anna, 'and more'));
+  await delivered(anna, anna.say(ben, 'noted'));
+  await quiet(anna, ben);
+}
+
 describe('an old copy that is put back', () => {
   test('without any server: the marker tells, and the next words begin a new session', async () => {
     const { anna, ben } = await byLink({ marker: marker('state') });
@@ -195,11 +204,7 @@ describe('an old copy that is put back', () => {
   ])('with a server, %s: what was lost comes back, and nothing leaves under an old key', async (_, sameComputer) => {
     const { server, anna, ben } = await byServer({ marker: marker('state') });
     const copy = backUp(ben);
-    await delivered(ben, ben.say(anna, 'after the copy was made'));
-    await delivered(anna, anna.say(ben, 'an answer'));
-    await delivered(ben, ben.say(anna, 'and more'));
-    await delivered(anna, anna.say(ben, 'noted'));
-    await quiet(anna, ben);
+    await goOn(anna, ben);
     server.signOut(ben);
     const again = putBack(ben, copy, { marker: sameComputer ? marker('state') : marker('elsewhere') });
     again.guard?.start();
@@ -232,6 +237,19 @@ describe('an old copy that is put back', () => {
     expect(rollbackNews(third.store)).toBeNull();
   });
 
+  test('encrypts nothing when its archive could not be read to the end', async () => {
+    const { server, anna, ben } = await byServer({ marker: marker('state') });
+    const copy = backUp(ben);
+    await goOn(anna, ben);
+    server.signOut(ben);
+    const again = putBack(ben, copy, { marker: marker('elsewhere') });
+    again.guard?.start();
+    again.guard?.caughtUp(false);
+    expect(again.guard?.mayEncrypt()).toBe(false);
+    again.guard?.caughtUp(true);
+    expect(again.guard?.mayEncrypt()).toBe(true);
+  });
+
   test('made on the day of a repair: what was lost comes back all the same', async () => {
     const { server, anna, ben } = await byServer({ marker: marker('state') });
     ben.store.sessions.clear();
@@ -239,11 +257,7 @@ describe('an old copy that is put back', () => {
     await delivered(anna, anna.say(ben, 'not readable at first'));
     await quiet(anna, ben);
     const copy = backUp(ben);
-    await delivered(ben, ben.say(anna, 'after the copy was made'));
-    await delivered(anna, anna.say(ben, 'an answer'));
-    await delivered(ben, ben.say(anna, 'and more'));
-    await delivered(anna, anna.say(ben, 'noted'));
-    await quiet(anna, ben);
+    await goOn(anna, ben);
     server.signOut(ben);
     const again = putBack(ben, copy, { marker: marker('elsewhere') });
     again.guard?.start();

@@ -159,8 +159,6 @@ export class RunningProfile {
         },
         onReach: () => {
           this.outbox.kickAll();
-          // A session that is taken up again reads no archive, and nothing else would say that it can be asked now.
-          setImmediate(() => care.reached(null));
           this.news.allConversations();
           this.news.receivers(signal).catch(() => context.log('warn', 'receivers-not-told'));
         },
@@ -170,10 +168,11 @@ export class RunningProfile {
           void this.directory.announce();
           this.trust.attendAll();
           this.#deviceLists.askAll().catch(() => context.log('warn', 'lists-not-fetched'));
+          // A session that is taken up again reads no archive, and nothing else would say that it can be asked now.
+          setImmediate(() => care.reached(null));
         },
         onCaughtUp: (complete) => {
-          // What was not read may tell of keys that were used.
-          if (complete) this.#guard.caughtUp();
+          this.#guard.caughtUp(complete);
           care.caughtUp();
           reader.caughtUp();
           gaps.review();

@@ -78,8 +78,9 @@ export class RollbackGuard {
     });
   }
 
-  /** The archive has been read to its end. */
-  caughtUp(): void {
+  /** `complete`: the archive has been read to its end. What was not read may tell of keys that were used. */
+  caughtUp(complete: boolean): void {
+    if (!complete) return;
     this.#context.store.settings.setValue(idsKnownName, 'true');
     this.#openUp();
   }
